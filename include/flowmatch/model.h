@@ -1,0 +1,274 @@
+/** Models: a velocity field v(x, t), and what is needed to sample from it. */
+#ifndef FLOWMATCH_MODEL_H
+#define FLOWMATCH_MODEL_H
+
+#include "source.h"
+
+/**
+ * A velocity field on the linear path x_t = (1 - t) x0 + t x1 from noise (t = 0) to data (t = 1),
+ * with its noise distribution. Everything public is in the units of the data.
+ *
+ * Thread-safety: safe. A trainer publishes new parameters as a whole; a call that is under way goes
+ * on with those it began with.
+ */
+typedef struct fmatch_model fmatch_model;
+
+/** Activation of the hidden layers, with PyTorch's constants. */
+enum fmatch_activation {
+    FMATCH_ACTIVATION_GELU = 0,      /**< z Phi(z), the exact form with erf: torch.nn.GELU() */
+    FMATCH_ACTIVATION_GELU_TANH = 1, /**< torch.nn.GELU(approximate="tanh") */
+    FMATCH_ACTIVATION_RELU = 2,
+    FMATCH_ACTIVATION_SILU = 3,
+    FMATCH_ACTIVATION_TANH = 4,
+    FMATCH_ACTIVATION_ELU = 5, /**< alpha = 1 */
+    FMATCH_ACTIVATION_SELU = 6,
+    FMATCH_ACTIVATION_SOFTPLUS = 7 /**< beta = 1 */
+};
+
+/**
+ * Configuration of a multilayer perceptron with input [t, x] and output v.
+ *
+ * Standardisation: with mean m and deviation s of the data, the network sees y = (x - m) / s, and
+ * the flow, its noise included, lives in y; v is returned in the units of x. So the default noise
+ * is N(m, s^2), and training on a x + b gives a times the same samples plus b.
+ */
+typedef struct fmatch_mlp_config {
+    uint32_t struct_size;         /**< written by init */
+    int32_t dim;                  /**< columns of x, 1 to 65536; must be set */
+    int32_t hidden_layers;        /**< 0 to 64. Default 2. */
+    int32_t hidden_width;         /**< 1 to 65536. Default 64. */
+    const int32_t *hidden_widths; /**< [hidden_layers], or NULL: every layer has hidden_width */
+    int32_t activation;           /**< an fmatch_activation. Default GELU. */
+    uint32_t flags;               /**< 0 */
+    /**
+     * Seed of the initialisation, U(-1/sqrt(fan_in), 1/sqrt(fan_in)) for every weight and bias as
+     * torch.nn.Linear has it. Default 0.
+     */
+    uint64_t seed;
+    const float *data_mean; /**< [dim], finite, or NULL: 0 */
+    const float *data_std;  /**< [dim], finite, > 0, or NULL: 1 */
+    /** The distribution at t = 0, of dimension dim, in data units; kept. NULL: N(mean, std^2). */
+    const fmatch_source *noise;
+} fmatch_mlp_config;
+
+/** A user's velocity field. */
+typedef struct fmatch_velocity_callbacks {
+    uint32_t struct_size; /**< sizeof(fmatch_velocity_callbacks) */
+    uint32_t flags;       /**< 0 */
+    /**
+     * Write v [n, dim] for x [n, dim] at times t [n]; condition is NULL. May be called from several
+     * threads when the model is used so.
+     *
+     * Returns 0, or a negative value that stops the call with FMATCH_ERROR_CALLBACK. What it writes
+     * must be finite.
+     */
+    int32_t (*evaluate)(void *user, int64_t n, const float *x, const float *t,
+                        const float *condition, float *v);
+    /** Or NULL; called once, with the last reference or when create fails. */
+    void (*destroy)(void *user);
+    void *user;
+} fmatch_velocity_callbacks;
+
+/** One named array of parameters, as PyTorch lays it out. */
+typedef struct fmatch_tensor_info {
+    uint32_t struct_size; /**< sizeof(fmatch_tensor_info), set by the caller */
+    int32_t rank;         /**< 1 or 2 */
+    int64_t shape[2];     /**< [out, in] for a weight, [out, 1] for a bias */
+    /** "net.0.weight", "net.0.bias", "net.2.weight", ...; lives as long as the model. */
+    const char *name;
+} fmatch_tensor_info;
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** Fill in the recommended values. */
+#define fmatch_mlp_config_init(config)                                                             \
+    fmatch_mlp_config_init_preset((config), FMATCH_PRESET_RECOMMENDED)
+/**
+ * Fill in the values of a named preset, an fmatch_preset. PLAIN: two hidden layers of 64, GELU, no
+ * standardisation.
+ */
+#define fmatch_mlp_config_init_preset(config, preset)                                              \
+    fmatch_mlp_config_init_sized((config), sizeof *(config), (preset))
+FMATCH_API void fmatch_mlp_config_init_sized(fmatch_mlp_config *config, size_t size,
+                                             int32_t preset);
+
+/**
+ * Create a multilayer perceptron.
+ *
+ * @param model    written: the new handle, owned by the caller; NULL on failure.
+ * @param context  parent.
+ * @param config   dim must be set.
+ *
+ * @return FMATCH_OK · FMATCH_ERROR_ARGUMENT · FMATCH_ERROR_SHAPE (the noise has another dimension)
+ * · FMATCH_ERROR_STRUCT_SIZE · FMATCH_ERROR_NOT_FINITE · FMATCH_ERROR_NO_MEMORY.
+ */
+FMATCH_API FMATCH_WARN_UNUSED fmatch_status fmatch_model_create_mlp(
+    fmatch_model **model, fmatch_context *context, const fmatch_mlp_config *config);
+
+/**
+ * Create a model from a user's velocity function; it has no parameters and cannot be trained.
+ *
+ * @param model      written: the new handle, owned by the caller; NULL on failure.
+ * @param context    parent.
+ * @param dim        columns of x, 1 to 65536.
+ * @param callbacks  copied; `evaluate` must be set.
+ * @param noise      the distribution at t = 0, kept; NULL: N(0, I).
+ *
+ * @return FMATCH_OK · FMATCH_ERROR_ARGUMENT · FMATCH_ERROR_SHAPE · FMATCH_ERROR_STRUCT_SIZE ·
+ * FMATCH_ERROR_NO_MEMORY. On failure callbacks->destroy has been called, unless `callbacks` could
+ * not be read.
+ */
+FMATCH_API FMATCH_WARN_UNUSED fmatch_status fmatch_model_create_callback(
+    fmatch_model **model, fmatch_context *context, int32_t dim,
+    const fmatch_velocity_callbacks *callbacks, const fmatch_source *noise);
+
+/**
+ * Create the exact velocity field from N(0, I) to a Gaussian mixture, in closed form.
+ *
+ * u(x, t) = sum over k of r_k (m_k + (t s_k^2 - (1 - t)) / S_k (x - t m_k)) with S_k = (1 - t)^2 +
+ * t^2 s_k^2 for each coordinate, and r_k proportional to w_k N(x; t m_k, S_k): the conditional
+ * expectation E[x1 - x0 | x_t = x] of Lipman et al. 2023, equation 8. It separates a solver's error
+ * from a network's.
+ *
+ * @param model    written: the new handle, owned by the caller; NULL on failure.
+ * @param context  parent.
+ * @param target   a Gaussian mixture source; kept.
+ *
+ * @return FMATCH_OK · FMATCH_ERROR_ARGUMENT · FMATCH_ERROR_UNSUPPORTED (another kind of source) ·
+ *         FMATCH_ERROR_NO_MEMORY.
+ */
+FMATCH_API FMATCH_WARN_UNUSED fmatch_status fmatch_model_create_closed_form(
+    fmatch_model **model, fmatch_context *context, const fmatch_source *target);
+
+/**
+ * Create an independent model with the same configuration and the present parameters.
+ *
+ * @param copy   written: the new handle, owned by the caller; NULL on failure.
+ * @param model  any; a callback model's copy shares the user's functions.
+ *
+ * @return FMATCH_OK · FMATCH_ERROR_ARGUMENT · FMATCH_ERROR_NO_MEMORY.
+ */
+FMATCH_API FMATCH_WARN_UNUSED fmatch_status fmatch_model_create_copy(fmatch_model **copy,
+                                                                     const fmatch_model *model);
+
+/** Give the handle up. Accepts NULL and a NULL handle. */
+FMATCH_API void fmatch_model_destroy(fmatch_model **model);
+
+/** Columns of x; 0 for NULL. */
+FMATCH_API int32_t fmatch_model_get_dim(const fmatch_model *model);
+
+/**
+ * Evaluate the velocity v(x, t).
+ *
+ * @param model      any.
+ * @param n          rows, >= 0.
+ * @param x          [n, dim], finite.
+ * @param t          [n], finite; the field was learned on [0, 1].
+ * @param condition  NULL: the model has no condition.
+ * @param v          [n, dim], written. May be x. On failure its contents are unspecified.
+ *
+ * @return FMATCH_OK · FMATCH_ERROR_ARGUMENT · FMATCH_ERROR_NOT_FINITE (input, or output: detail
+ * names the row) · FMATCH_ERROR_CALLBACK · FMATCH_ERROR_NO_MEMORY.
+ */
+FMATCH_API FMATCH_WARN_UNUSED fmatch_status fmatch_model_evaluate(const fmatch_model *model,
+                                                                  int64_t n, const float *x,
+                                                                  const float *t,
+                                                                  const float *condition, float *v);
+
+/**
+ * Log-density of the probability path of a closed-form model, log p_t(x): the distribution of (1 -
+ * t) x0 + t x1.
+ *
+ * @param model        from fmatch_model_create_closed_form.
+ * @param n            rows, >= 0.
+ * @param x            [n, dim], finite.
+ * @param t            [n], in [0, 1].
+ * @param log_density  [n], written, in nats.
+ *
+ * @return FMATCH_OK · FMATCH_ERROR_ARGUMENT · FMATCH_ERROR_NOT_FINITE · FMATCH_ERROR_UNSUPPORTED
+ * (another kind of model).
+ */
+FMATCH_API FMATCH_WARN_UNUSED fmatch_status fmatch_model_evaluate_log_density(
+    const fmatch_model *model, int64_t n, const float *x, const float *t, double *log_density);
+
+/**
+ * Density p_t(x), the exponential of fmatch_model_evaluate_log_density; same parameters and
+ * statuses.
+ */
+FMATCH_API FMATCH_WARN_UNUSED fmatch_status fmatch_model_evaluate_density(const fmatch_model *model,
+                                                                          int64_t n, const float *x,
+                                                                          const float *t,
+                                                                          double *density);
+
+/**
+ * The loss that no network can go below, E over t, x0, x1 of ||x1 - x0 - u(x_t, t)||^2 / dim, for
+ * uniform t and independent noise and data. It is not zero, because many pairs (x0, x1) pass
+ * through one point.
+ *
+ * @param model           from fmatch_model_create_closed_form.
+ * @param loss            written. In one dimension by quadrature, to about 1e-9; else the mean of
+ * 2^18 draws.
+ * @param standard_error  written: of that mean; 0 in one dimension. May be NULL.
+ *
+ * @return FMATCH_OK · FMATCH_ERROR_ARGUMENT · FMATCH_ERROR_UNSUPPORTED (another kind of model) ·
+ *         FMATCH_ERROR_NO_MEMORY.
+ */
+FMATCH_API FMATCH_WARN_UNUSED fmatch_status fmatch_model_evaluate_irreducible_loss(
+    const fmatch_model *model, double *loss, double *standard_error);
+
+/** Number of named arrays of parameters; 0 for a model without parameters or NULL. */
+FMATCH_API int32_t fmatch_model_count_tensors(const fmatch_model *model);
+
+/** Number of parameters in all; 0 for a model without parameters or NULL. */
+FMATCH_API int64_t fmatch_model_count_parameters(const fmatch_model *model);
+
+/**
+ * Name and shape of a named array.
+ *
+ * @param model  any.
+ * @param index  0 to fmatch_model_count_tensors - 1.
+ * @param info   its struct_size set; the rest is written.
+ *
+ * @return FMATCH_OK · FMATCH_ERROR_ARGUMENT · FMATCH_ERROR_STRUCT_SIZE.
+ */
+FMATCH_API FMATCH_WARN_UNUSED fmatch_status fmatch_model_get_tensor_info(const fmatch_model *model,
+                                                                         int32_t index,
+                                                                         fmatch_tensor_info *info);
+
+/**
+ * Copy a named array out.
+ *
+ * @param model   any.
+ * @param name    for instance "net.0.weight".
+ * @param count   values that fit into `values`: the product of the array's shape.
+ * @param values  [count], written.
+ *
+ * @return FMATCH_OK · FMATCH_ERROR_ARGUMENT (no such name) · FMATCH_ERROR_SHAPE (another count).
+ */
+FMATCH_API FMATCH_WARN_UNUSED fmatch_status fmatch_model_get_tensor(const fmatch_model *model,
+                                                                    const char *name, int64_t count,
+                                                                    float *values);
+
+/**
+ * Replace a named array. Evaluations that are under way go on with the old values; a trainer that
+ * was created before does not see the new ones.
+ *
+ * @param model   any.
+ * @param name    for instance "net.0.weight".
+ * @param count   the product of the array's shape.
+ * @param values  [count], finite.
+ *
+ * @return FMATCH_OK · FMATCH_ERROR_ARGUMENT (no such name) · FMATCH_ERROR_SHAPE (another count) ·
+ *         FMATCH_ERROR_NOT_FINITE · FMATCH_ERROR_NO_MEMORY. On failure the model is as before.
+ */
+FMATCH_API FMATCH_WARN_UNUSED fmatch_status fmatch_model_set_tensor(fmatch_model *model,
+                                                                    const char *name, int64_t count,
+                                                                    const float *values);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,214 @@
+/**
+ * Sources: anything that rows of data come from. The two sides of a flow, noise and target, are
+ * both sources.
+ */
+#ifndef FLOWMATCH_SOURCE_H
+#define FLOWMATCH_SOURCE_H
+
+#include "context.h"
+#include "random.h"
+
+/** Thread-safety: safe, as far as a callback source's functions are. A source is immutable. */
+typedef struct fmatch_source fmatch_source;
+
+/** Who keeps the rows of an array source. */
+enum fmatch_memory {
+    FMATCH_MEMORY_COPY = 0,  /**< the source copies them */
+    FMATCH_MEMORY_BORROW = 1 /**< the caller keeps them, unchanged, until the source is gone */
+};
+
+/** In which order an array source gives its rows. */
+enum fmatch_order {
+    FMATCH_ORDER_SHUFFLED = 0,    /**< every row once an epoch, each epoch in another order */
+    FMATCH_ORDER_REPLACEMENT = 1, /**< each draw uniform over the rows */
+    FMATCH_ORDER_SEQUENTIAL = 2   /**< as stored, again and again */
+};
+
+/** Configuration of an array source. */
+typedef struct fmatch_array_config {
+    uint32_t struct_size; /**< written by init */
+    int32_t dim;          /**< columns, 1 to 65536 */
+    int64_t n;            /**< rows, >= 1 */
+    const float *rows;    /**< [n, dim], finite */
+    int32_t memory;       /**< an fmatch_memory. Default COPY. */
+    int32_t order;        /**< an fmatch_order. Default SHUFFLED. */
+    /** Or NULL; called once: when the rows are no longer needed, or when create fails. */
+    void (*destroy)(void *user);
+    void *user;
+} fmatch_array_config;
+
+/** Configuration of a source read from a CSV file. */
+typedef struct fmatch_csv_config {
+    uint32_t struct_size; /**< written by init */
+    int32_t order;        /**< an fmatch_order. Default SHUFFLED. */
+} fmatch_csv_config;
+
+/** A user's distribution. */
+typedef struct fmatch_source_callbacks {
+    uint32_t struct_size; /**< sizeof(fmatch_source_callbacks) */
+    uint32_t flags;       /**< 0 */
+    /**
+     * Fill x [n, dim] with rows first_row to first_row + n - 1 of the stream of rows. Take all
+     * randomness from `random`, and the rows are the same for every batch size. Runs on the thread
+     * that called the library.
+     *
+     * Returns 0, or a negative value that stops the call with FMATCH_ERROR_CALLBACK. What it writes
+     * must be finite.
+     */
+    int32_t (*draw)(void *user, fmatch_random *random, int64_t first_row, int64_t n, float *x);
+    /** Or NULL; called once, with the last reference or when create fails. */
+    void (*destroy)(void *user);
+    void *user;
+} fmatch_source_callbacks;
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** Fill in the recommended values. */
+#define fmatch_array_config_init(config) fmatch_array_config_init_sized((config), sizeof *(config))
+FMATCH_API void fmatch_array_config_init_sized(fmatch_array_config *config, size_t size);
+
+/** Fill in the recommended values. */
+#define fmatch_csv_config_init(config) fmatch_csv_config_init_sized((config), sizeof *(config))
+FMATCH_API void fmatch_csv_config_init_sized(fmatch_csv_config *config, size_t size);
+
+/**
+ * Create a source of independent standard normal numbers, N(0, I).
+ *
+ * @param source   written: the new handle, owned by the caller; NULL on failure.
+ * @param context  parent.
+ * @param dim      columns, 1 to 65536.
+ *
+ * @return FMATCH_OK · FMATCH_ERROR_ARGUMENT · FMATCH_ERROR_NO_MEMORY.
+ */
+FMATCH_API FMATCH_WARN_UNUSED fmatch_status fmatch_source_create_normal(fmatch_source **source,
+                                                                        fmatch_context *context,
+                                                                        int32_t dim);
+
+/**
+ * Create a mixture of Gaussians with diagonal covariance, sum over k of weights[k] N(means[k],
+ * diag(stds[k]^2)).
+ *
+ * @param source      written: the new handle, owned by the caller; NULL on failure.
+ * @param context     parent.
+ * @param dim         columns, 1 to 65536.
+ * @param components  K, 1 to 65536.
+ * @param weights     [K], finite, >= 0, not all zero; they are divided by their sum.
+ * @param means       [K, dim], finite.
+ * @param stds        [K, dim], finite, > 0.
+ *
+ * @return FMATCH_OK · FMATCH_ERROR_ARGUMENT · FMATCH_ERROR_NOT_FINITE · FMATCH_ERROR_NO_MEMORY.
+ */
+FMATCH_API FMATCH_WARN_UNUSED fmatch_status fmatch_source_create_gaussian_mixture(
+    fmatch_source **source, fmatch_context *context, int32_t dim, int32_t components,
+    const float *weights, const float *means, const float *stds);
+
+/**
+ * Create a source that gives the rows of an array.
+ *
+ * @param source   written: the new handle, owned by the caller; NULL on failure.
+ * @param context  parent.
+ * @param config   dim, n and rows must be set.
+ *
+ * @return FMATCH_OK · FMATCH_ERROR_ARGUMENT · FMATCH_ERROR_STRUCT_SIZE · FMATCH_ERROR_NOT_FINITE
+ * (detail names row and column) · FMATCH_ERROR_NO_MEMORY.
+ */
+FMATCH_API FMATCH_WARN_UNUSED fmatch_status fmatch_source_create_array(
+    fmatch_source **source, fmatch_context *context, const fmatch_array_config *config);
+
+/**
+ * Create an array source from a file of comma-separated numbers.
+ *
+ * The first line is taken as a header when one of its cells is not a number. Every other line must
+ * have as many cells, each a finite number with a decimal point, whatever the locale. Blank lines
+ * are skipped; a line may end in CR LF.
+ *
+ * @param source   written: the new handle, owned by the caller; NULL on failure.
+ * @param context  parent.
+ * @param path     the file.
+ * @param config   or NULL for the recommended values.
+ *
+ * @return FMATCH_OK · FMATCH_ERROR_ARGUMENT · FMATCH_ERROR_STRUCT_SIZE · FMATCH_ERROR_IO ·
+ * FMATCH_ERROR_FORMAT (detail names file, line, column and cell) · FMATCH_ERROR_NO_MEMORY.
+ */
+FMATCH_API FMATCH_WARN_UNUSED fmatch_status
+fmatch_source_create_csv(fmatch_source **source, fmatch_context *context, const char *path,
+                         const fmatch_csv_config *config);
+
+/**
+ * Create a source from a user's function.
+ *
+ * @param source     written: the new handle, owned by the caller; NULL on failure.
+ * @param context    parent.
+ * @param dim        columns, 1 to 65536.
+ * @param callbacks  copied; `draw` must be set.
+ *
+ * @return FMATCH_OK · FMATCH_ERROR_ARGUMENT · FMATCH_ERROR_STRUCT_SIZE · FMATCH_ERROR_NO_MEMORY. On
+ * failure callbacks->destroy has been called, unless `callbacks` could not be read.
+ */
+FMATCH_API FMATCH_WARN_UNUSED fmatch_status
+fmatch_source_create_callback(fmatch_source **source, fmatch_context *context, int32_t dim,
+                              const fmatch_source_callbacks *callbacks);
+
+/** Give the handle up. Accepts NULL and a NULL handle. */
+FMATCH_API void fmatch_source_destroy(fmatch_source **source);
+
+/** Columns of a row; 0 for NULL. */
+FMATCH_API int32_t fmatch_source_get_dim(const fmatch_source *source);
+
+/** Rows that the source stores: n for an array or a file, 0 for a distribution or NULL. */
+FMATCH_API int64_t fmatch_source_count_rows(const fmatch_source *source);
+
+/**
+ * Copy stored rows of an array or file source, in the order in which they are stored.
+ *
+ * @param source     with fmatch_source_count_rows > 0.
+ * @param first_row  >= 0.
+ * @param n          >= 0; first_row + n is at most the number of rows.
+ * @param x          [n, dim], written.
+ *
+ * @return FMATCH_OK · FMATCH_ERROR_ARGUMENT · FMATCH_ERROR_UNSUPPORTED (the source stores no rows).
+ */
+FMATCH_API FMATCH_WARN_UNUSED fmatch_status fmatch_source_get_rows(const fmatch_source *source,
+                                                                   int64_t first_row, int64_t n,
+                                                                   float *x);
+
+/**
+ * Draw rows. Row i depends on (seed, first_row + i) alone.
+ *
+ * @param source     any.
+ * @param seed       any value; equal seeds give equal rows.
+ * @param first_row  index of the first row in the stream of this seed, >= 0.
+ * @param n          rows, >= 0.
+ * @param x          [n, dim], written. On failure its contents are unspecified.
+ *
+ * @return FMATCH_OK · FMATCH_ERROR_ARGUMENT · FMATCH_ERROR_CALLBACK · FMATCH_ERROR_NOT_FINITE (a
+ * callback's output; detail names row and column).
+ */
+FMATCH_API FMATCH_WARN_UNUSED fmatch_status fmatch_source_draw(const fmatch_source *source,
+                                                               uint64_t seed, int64_t first_row,
+                                                               int64_t n, float *x);
+
+/**
+ * Mean and standard deviation of each column, for a model's data_mean and data_std.
+ *
+ * Exact for the normal and the mixture, over all rows for an array or a file (dividing by n), and
+ * from 65536 draws with seed 0 for a callback. A constant column gives 0, which data_std does not
+ * accept: put 1 there.
+ *
+ * @param source  any.
+ * @param mean    [dim], written.
+ * @param std     [dim], written.
+ *
+ * @return FMATCH_OK · FMATCH_ERROR_ARGUMENT · FMATCH_ERROR_CALLBACK · FMATCH_ERROR_NOT_FINITE ·
+ * FMATCH_ERROR_NO_MEMORY.
+ */
+FMATCH_API FMATCH_WARN_UNUSED fmatch_status
+fmatch_source_evaluate_moments(const fmatch_source *source, float *mean, float *std);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,192 @@
+/** The trainer: draws pairs of noise and data, and fits a model's velocity to theirs. */
+#ifndef FLOWMATCH_TRAINER_H
+#define FLOWMATCH_TRAINER_H
+
+#include "model.h"
+#include "optimizer.h"
+
+/**
+ * Trains its own copy of a model's parameters and publishes it to the model whenever a call that
+ * made steps returns. The loss is the mean over rows and columns of (v(x_t, t) - (x1 - x0))^2, in
+ * standardised units if the model standardises: Lipman et al. 2023, equation 9, with uniform t, the
+ * linear path and independent noise and data.
+ *
+ * Thread-safety: unsafe. One thread at a time; the model may be sampled meanwhile.
+ */
+typedef struct fmatch_trainer fmatch_trainer;
+
+/** Configuration of a trainer. */
+typedef struct fmatch_trainer_config {
+    uint32_t struct_size; /**< written by init */
+    int32_t batch;        /**< rows of a step, 1 to 2^24. Default 256. */
+    uint64_t seed;        /**< of noise, data and times. Default 0. */
+} fmatch_trainer_config;
+
+/** What a progress callback is told. */
+typedef struct fmatch_progress_info {
+    uint32_t struct_size;
+    uint32_t flags;       /**< 0 */
+    int64_t step;         /**< steps done in this call, 1 to steps */
+    int64_t steps;        /**< steps asked for in this call */
+    double loss;          /**< mean over the steps since the last report */
+    double learning_rate; /**< of the last step */
+    double seconds;       /**< since the call began */
+} fmatch_progress_info;
+
+/** Reports during fmatch_trainer_run; lent for the call. */
+typedef struct fmatch_progress {
+    uint32_t struct_size; /**< sizeof(fmatch_progress) */
+    uint32_t flags;       /**< 0 */
+    /**
+     * Steps between reports, >= 0; 0: about a hundred reports. The last step is always reported.
+     */
+    int64_t every;
+    /**
+     * Returns 0 to go on; positive: stop with FMATCH_ERROR_CANCELLED; negative: stop with
+     * FMATCH_ERROR_CALLBACK.
+     */
+    int32_t (*report)(void *user, const fmatch_progress_info *info);
+    void *user;
+} fmatch_progress;
+
+/** The caller's own rows for a step. */
+typedef struct fmatch_batch {
+    uint32_t struct_size; /**< sizeof(fmatch_batch) */
+    uint32_t flags;       /**< 0 */
+    int64_t n;            /**< rows, 1 to 2^24 */
+    const float *target;  /**< [n, dim], x1, finite */
+    const float *noise;   /**< [n, dim], x0, finite; NULL: drawn from the model's noise */
+    const float *t;       /**< [n], in [0, 1]; NULL: drawn uniformly */
+} fmatch_batch;
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** Fill in the recommended values. */
+#define fmatch_trainer_config_init(config)                                                         \
+    fmatch_trainer_config_init_preset((config), FMATCH_PRESET_RECOMMENDED)
+/** Fill in the values of a named preset, an fmatch_preset. PLAIN: batches of 256, uniform t. */
+#define fmatch_trainer_config_init_preset(config, preset)                                          \
+    fmatch_trainer_config_init_sized((config), sizeof *(config), (preset))
+FMATCH_API void fmatch_trainer_config_init_sized(fmatch_trainer_config *config, size_t size,
+                                                 int32_t preset);
+
+/**
+ * Create a trainer.
+ *
+ * @param trainer    written: the new handle, owned by the caller; NULL on failure.
+ * @param model      with parameters; its present ones are where training starts.
+ * @param optimizer  new, or of a trainer whose creation failed; from now on it belongs to this
+ * trainer.
+ * @param target     the data, of the model's dimension; NULL if only the caller's own rows will be
+ * used.
+ * @param config     or NULL for the recommended values.
+ *
+ * @return FMATCH_OK · FMATCH_ERROR_ARGUMENT · FMATCH_ERROR_SHAPE (dimensions differ) ·
+ * FMATCH_ERROR_STRUCT_SIZE · FMATCH_ERROR_STATE (the optimizer has a trainer) ·
+ * FMATCH_ERROR_UNSUPPORTED (the model has no parameters) · FMATCH_ERROR_NO_MEMORY.
+ */
+FMATCH_API FMATCH_WARN_UNUSED fmatch_status
+fmatch_trainer_create(fmatch_trainer **trainer, fmatch_model *model, fmatch_optimizer *optimizer,
+                      const fmatch_source *target, const fmatch_trainer_config *config);
+
+/** Give the handle up. Accepts NULL and a NULL handle. */
+FMATCH_API void fmatch_trainer_destroy(fmatch_trainer **trainer);
+
+/**
+ * Train, and publish the parameters to the model. May be called again to go on: N steps and N steps
+ * more are the same as 2 N.
+ *
+ * @param trainer   with a target.
+ * @param steps     >= 0.
+ * @param progress  or NULL.
+ *
+ * @return FMATCH_OK · FMATCH_ERROR_ARGUMENT · FMATCH_ERROR_STRUCT_SIZE · FMATCH_ERROR_STATE (no
+ * target) · FMATCH_ERROR_CALLBACK · FMATCH_ERROR_CANCELLED · FMATCH_ERROR_NOT_FINITE (loss or
+ * gradient; detail names the step) · FMATCH_ERROR_NO_MEMORY. Whatever the status, the steps that
+ * were completed are kept and published; a step that fails leaves the parameters as they were
+ * before it.
+ */
+FMATCH_API FMATCH_WARN_UNUSED fmatch_status fmatch_trainer_run(fmatch_trainer *trainer,
+                                                               int64_t steps,
+                                                               const fmatch_progress *progress);
+
+/**
+ * Take one step on the caller's own rows, and publish the parameters to the model.
+ *
+ * @param trainer  any.
+ * @param batch    the rows.
+ * @param loss     written: the loss before the step. May be NULL.
+ *
+ * @return FMATCH_OK · FMATCH_ERROR_ARGUMENT · FMATCH_ERROR_STRUCT_SIZE · FMATCH_ERROR_NOT_FINITE
+ * (input, loss or gradient) · FMATCH_ERROR_CALLBACK · FMATCH_ERROR_NO_MEMORY. On failure the
+ * parameters are as before.
+ */
+FMATCH_API FMATCH_WARN_UNUSED fmatch_status fmatch_trainer_run_batch(fmatch_trainer *trainer,
+                                                                     const fmatch_batch *batch,
+                                                                     double *loss);
+
+/**
+ * Loss and gradient on the caller's own rows, without a step; fmatch_trainer_get_gradient reads the
+ * gradient. Parameters and statuses as for fmatch_trainer_run_batch; noise and times that are not
+ * given are those of the step that would come next.
+ */
+FMATCH_API FMATCH_WARN_UNUSED fmatch_status fmatch_trainer_evaluate_batch(fmatch_trainer *trainer,
+                                                                          const fmatch_batch *batch,
+                                                                          double *loss);
+
+/**
+ * Copy the gradient of the last batch with respect to a named array of the model's parameters.
+ *
+ * @param trainer  that has evaluated or run a batch.
+ * @param name     for instance "net.0.weight".
+ * @param count    the product of the array's shape.
+ * @param values   [count], written.
+ *
+ * @return FMATCH_OK · FMATCH_ERROR_ARGUMENT (no such name) · FMATCH_ERROR_SHAPE (another count) ·
+ * FMATCH_ERROR_STATE (no batch so far).
+ */
+FMATCH_API FMATCH_WARN_UNUSED fmatch_status fmatch_trainer_get_gradient(
+    const fmatch_trainer *trainer, const char *name, int64_t count, float *values);
+
+/**
+ * Loss of the trainer's present parameters on n fixed draws of (t, x0, x1); nothing is learned from
+ * them, and they are independent of the training's own.
+ *
+ * @param trainer  with a target.
+ * @param seed     equal seeds give equal draws.
+ * @param n        rows, >= 1.
+ * @param loss     written.
+ *
+ * @return FMATCH_OK · FMATCH_ERROR_ARGUMENT · FMATCH_ERROR_STATE (no target) ·
+ * FMATCH_ERROR_CALLBACK · FMATCH_ERROR_NOT_FINITE.
+ */
+FMATCH_API FMATCH_WARN_UNUSED fmatch_status fmatch_trainer_evaluate(fmatch_trainer *trainer,
+                                                                    uint64_t seed, int64_t n,
+                                                                    double *loss);
+
+/**
+ * Steps taken since the trainer was created, which is also the number of losses kept; 0 for NULL.
+ */
+FMATCH_API int64_t fmatch_trainer_count_steps(const fmatch_trainer *trainer);
+
+/**
+ * Copy the losses of past steps.
+ *
+ * @param trainer  any.
+ * @param first    first step, >= 0.
+ * @param n        steps, >= 0; first + n is at most fmatch_trainer_count_steps.
+ * @param losses   [n], written.
+ *
+ * @return FMATCH_OK · FMATCH_ERROR_ARGUMENT.
+ */
+FMATCH_API FMATCH_WARN_UNUSED fmatch_status fmatch_trainer_get_losses(const fmatch_trainer *trainer,
+                                                                      int64_t first, int64_t n,
+                                                                      double *losses);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

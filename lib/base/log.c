@@ -1,0 +1,16 @@
+#include "base/log.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+void log_write(const fmatch_log_sink *sink, int32_t level, const char *format, ...)
+{
+    if (!sink->write)
+        return;
+    char message[512];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(message, sizeof message, format, arguments);
+    va_end(arguments);
+    sink->write(sink->user, level, message);
+}

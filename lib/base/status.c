@@ -1,0 +1,114 @@
+#include "base/status.h"
+
+#include "base/finite.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { DETAIL_SIZE = 512 };
+
+static _Thread_local char detail[DETAIL_SIZE];
+static _Thread_local int32_t callback_code;
+
+static const struct {
+    fmatch_status status;
+    const char *name, *text;
+} statuses[] = {
+#define STATUS_ROW(name, number, text) {name, #name, text},
+    FMATCH_STATUS_LIST(STATUS_ROW)
+#undef STATUS_ROW
+};
+
+enum { STATUSES = sizeof statuses / sizeof statuses[0] };
+
+const char *fmatch_status_get_name(fmatch_status status)
+{
+    for (int i = 0; i < STATUSES; i++)
+        if (statuses[i].status == status)
+            return statuses[i].name;
+    return "unknown status";
+}
+
+const char *fmatch_status_get_text(fmatch_status status)
+{
+    for (int i = 0; i < STATUSES; i++)
+        if (statuses[i].status == status)
+            return statuses[i].text;
+    return "unknown status";
+}
+
+const char *fmatch_error_detail(void)
+{
+    return detail;
+}
+
+int32_t fmatch_error_callback_code(void)
+{
+    return callback_code;
+}
+
+void status_begin(void)
+{
+    detail[0] = '\0';
+    callback_code = 0;
+}
+
+fmatch_status status_fail(fmatch_status status, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(detail, sizeof detail, format, arguments);
+    va_end(arguments);
+    return status;
+}
+
+fmatch_status status_no_memory(size_t size)
+{
+    return status_fail(FMATCH_ERROR_NO_MEMORY, "%zu bytes could not be allocated", size);
+}
+
+fmatch_status status_of_callback(const char *what, int32_t code)
+{
+    if (code == 0)
+        return FMATCH_OK;
+    const fmatch_status status =
+        status_fail(FMATCH_ERROR_CALLBACK, "%s returned %d", what, (int)code);
+    callback_code = code;
+    return status;
+}
+
+void status_prefix(const char *format, ...)
+{
+    char rest[DETAIL_SIZE];
+    memcpy(rest, detail, sizeof rest);
+
+    va_list arguments;
+    va_start(arguments, format);
+    const int length = vsnprintf(detail, sizeof detail, format, arguments);
+    va_end(arguments);
+    if (length >= 0 && length < DETAIL_SIZE)
+        snprintf(detail + length, sizeof detail - (size_t)length, "%s", rest);
+}
+
+fmatch_status status_check_range(const char *name, int64_t value, int64_t lowest, int64_t highest)
+{
+    if (value >= lowest && value <= highest)
+        return FMATCH_OK;
+    if (highest == INT64_MAX)
+        return status_fail(FMATCH_ERROR_ARGUMENT, "%s is %lld; it must be at least %lld", name,
+                           (long long)value, (long long)lowest);
+    return status_fail(FMATCH_ERROR_ARGUMENT, "%s is %lld; it must be between %lld and %lld", name,
+                       (long long)value, (long long)lowest, (long long)highest);
+}
+
+fmatch_status status_check_finite(const char *name, int64_t first_row, int64_t rows,
+                                  int64_t columns, const float *values)
+{
+    if (finite_all(rows * columns, values))
+        return FMATCH_OK;
+    const int64_t i = finite_first_not(rows * columns, values);
+    return status_fail(FMATCH_ERROR_NOT_FINITE, "row %lld, column %lld of %s is %g",
+                       (long long)(first_row + i / columns), (long long)(i % columns), name,
+                       (double)values[i]);
+}

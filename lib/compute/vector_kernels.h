@@ -1,0 +1,71 @@
+/* Element-wise kernels: one table of functions per instruction set.
+ *
+ * vector_kernels.c is compiled once per instruction set, with VECTOR_KERNELS_NAME naming the table;
+ * instruction_set.c picks one. The value of an element depends on its input alone, never on n, on
+ * its place in the array or on the alignment; it differs in the last bits between instruction sets.
+ *
+ * Arrays are of n >= 0 elements. An output may be the same array as an input, but must not overlap
+ * one otherwise; outputs are distinct from each other. */
+#ifndef COMPUTE_VECTOR_KERNELS_H
+#define COMPUTE_VECTOR_KERNELS_H
+
+#include <stdint.h>
+
+/* Indices of the activation tables are the values of enum fmatch_activation. */
+enum { ACTIVATION_COUNT = 8 };
+
+typedef void unary_kernel(int64_t n, const float *x, float *y);
+typedef void derivative_kernel(int64_t n, const float *z, float *a, float *da);
+
+/* Scalars of one Adam step, computed in double by the caller. With k the number of this step,
+ * counted from 1 (Kingma and Ba 2015, algorithm 1, in PyTorch's form):
+ *   m = beta1 m + (1 - beta1) g;  v = beta2 v + (1 - beta2) g^2
+ *   p -= step_size m / (sqrt(v) root_scale + epsilon) */
+struct adam_step {
+    float beta1;
+    float one_minus_beta1;
+    float beta2;
+    float one_minus_beta2;
+    float step_size;  /* learning rate / (1 - beta1^k) */
+    float root_scale; /* 1 / sqrt(1 - beta2^k) */
+    float epsilon;
+};
+
+/* Elements first to first + n - 1 of the Philox4x32-10 sequence that (seed, counter2, counter3)
+ * names: element e is word e % 4 of the block with counter {lo32(e / 4), hi32(e / 4), counter2,
+ * counter3} and key {lo32(seed), hi32(seed)}. */
+typedef void word_kernel(uint64_t seed, uint32_t counter2, uint32_t counter3, uint64_t first,
+                         int64_t n, uint32_t *out);
+/* The same elements as floats. */
+typedef void draw_kernel(uint64_t seed, uint32_t counter2, uint32_t counter3, uint64_t first,
+                         int64_t n, float *out);
+
+struct vector_kernels {
+    unary_kernel *exp;
+    unary_kernel *log;
+    unary_kernel *erf;
+    unary_kernel *tanh;
+    /* Sine and cosine of 2 pi times the argument, which is in turns, on [0, 1). */
+    void (*sincos_turns)(int64_t n, const float *turns, float *sine, float *cosine);
+
+    unary_kernel *activate[ACTIVATION_COUNT];
+    derivative_kernel *activate_with_derivative[ACTIVATION_COUNT];
+
+    /* g is the gradient, p the parameters; m, v and b are the optimizer's state, 0 before the first
+     * step. p, m, v, b are read and written. */
+    void (*adam)(const struct adam_step *s, int64_t n, const float *g, float *p, float *m,
+                 float *v);
+    /* b = momentum b + g;  p -= learning_rate b. */
+    void (*sgd)(float learning_rate, float momentum, int64_t n, const float *g, float *p, float *b);
+
+    word_kernel *words;
+    draw_kernel *uniform; /* on [0, 1), multiples of 2^-24 */
+    draw_kernel *normal;  /* standard normal, |z| < 6.8 */
+};
+
+extern const struct vector_kernels vector_kernels_baseline;
+#if defined(__x86_64__)
+extern const struct vector_kernels vector_kernels_avx2; /* AVX2 and FMA */
+#endif
+
+#endif

@@ -1,0 +1,109 @@
+/* Model whose velocity is a user's function. */
+#include "model/model.h"
+
+#include "base/configuration.h"
+#include "base/status.h"
+#include "source/normal_source.h"
+
+#include <string.h>
+
+/* The user's functions, which copies of the model share. */
+struct shared_callbacks {
+    struct reference_count references;
+    fmatch_velocity_callbacks callbacks;
+};
+
+struct callback_model {
+    fmatch_model model;
+    struct shared_callbacks *shared;
+};
+
+static int64_t callback_scratch_size(const fmatch_model *model)
+{
+    return (int64_t)MODEL_BLOCK_ROWS * model->dim;
+}
+
+static fmatch_status callback_evaluate(const fmatch_model *model, const float *parameters,
+                                       float *scratch, int64_t n, const float *x, const float *t,
+                                       float *v)
+{
+    (void)parameters;
+    if (v == x) /* which is ours to allow, not for the user's function to expect */
+        x = memcpy(scratch, x, (size_t)(n * model->dim) * sizeof *x);
+    const fmatch_velocity_callbacks *c = &((const struct callback_model *)model)->shared->callbacks;
+    return status_of_callback("evaluate", c->evaluate(c->user, n, x, t, NULL, v));
+}
+
+static void callback_destroy(fmatch_model *model)
+{
+    struct shared_callbacks *shared = ((struct callback_model *)model)->shared;
+    if (!shared || !reference_count_release(&shared->references))
+        return;
+    if (shared->callbacks.destroy)
+        shared->callbacks.destroy(shared->callbacks.user);
+    allocation_destroy(&model->context->allocator, shared);
+}
+
+static fmatch_status callback_copy(fmatch_model **copy, const fmatch_model *model);
+
+static const struct model_kind callback_kind = {.scratch_size = callback_scratch_size,
+                                                .evaluate = callback_evaluate,
+                                                .copy = callback_copy,
+                                                .destroy = callback_destroy};
+
+static fmatch_status callback_copy(fmatch_model **copy, const fmatch_model *model)
+{
+    RETURN_IF_FAILED(model_create(copy, model->context, sizeof(struct callback_model),
+                                  &callback_kind, model->dim, model->noise));
+    struct shared_callbacks *shared = ((const struct callback_model *)model)->shared;
+    reference_count_retain(&shared->references);
+    ((struct callback_model *)*copy)->shared = shared;
+    return FMATCH_OK;
+}
+
+/* On failure the user's destroy has not been called. */
+static fmatch_status create(fmatch_model **model, fmatch_context *context, int32_t dim,
+                            const fmatch_velocity_callbacks *callbacks, const fmatch_source *noise)
+{
+    CHECK_NOT_NULL(context);
+    CHECK_RANGE("dim", dim, 1, DIM_MAX);
+    RETURN_IF_FAILED(configuration_check_flags("callbacks->flags", callbacks->flags));
+    if (!callbacks->evaluate)
+        return status_fail(FMATCH_ERROR_ARGUMENT, "callbacks->evaluate is NULL");
+
+    fmatch_model *created;
+    RETURN_IF_FAILED(
+        model_create(&created, context, sizeof(struct callback_model), &callback_kind, dim, noise));
+    fmatch_status status = FMATCH_OK;
+    if (!noise)
+        status = normal_source_create(&created->noise, context, dim, NULL, NULL);
+    if (status == FMATCH_OK) {
+        struct shared_callbacks *shared = allocation_create(&context->allocator, 1, sizeof *shared);
+        if (shared) {
+            reference_count_init(&shared->references);
+            shared->callbacks = *callbacks;
+            ((struct callback_model *)created)->shared = shared;
+            *model = created;
+            return FMATCH_OK;
+        }
+        status = status_no_memory(sizeof *shared);
+    }
+    model_release(created);
+    return status;
+}
+
+fmatch_status fmatch_model_create_callback(fmatch_model **model, fmatch_context *context,
+                                           int32_t dim, const fmatch_velocity_callbacks *callbacks,
+                                           const fmatch_source *noise)
+{
+    status_begin();
+    CHECK_NOT_NULL(model);
+    *model = NULL;
+    fmatch_velocity_callbacks given;
+    RETURN_IF_FAILED(
+        configuration_read(&given, sizeof given, sizeof given, callbacks, "callbacks"));
+    const fmatch_status status = create(model, context, dim, &given, noise);
+    if (status != FMATCH_OK && given.destroy)
+        given.destroy(given.user);
+    return status;
+}

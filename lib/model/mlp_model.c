@@ -1,0 +1,206 @@
+/* Model whose velocity is a multilayer perceptron in standardised coordinates. */
+#include "model/mlp_model.h"
+
+#include "base/configuration.h"
+#include "base/status.h"
+#include "compute/random_stream.h"
+#include "source/normal_source.h"
+
+#include <string.h>
+
+enum { WIDTH_MAX = 65536 };
+
+struct mlp_model {
+    fmatch_model model;
+    struct mlp network;
+    float *mean, *std; /* [dim] each in one block; NULL: 0 and 1 */
+};
+
+void mlp_model_standardise(const fmatch_model *model, int64_t n, const float *x, float *y)
+{
+    const struct mlp_model *m = (const struct mlp_model *)model;
+    const int32_t dim = model->dim;
+    if (!m->mean) {
+        if (y != x)
+            memcpy(y, x, (size_t)(n * dim) * sizeof *x);
+        return;
+    }
+    for (int64_t i = 0; i < n; i++)
+        for (int32_t j = 0; j < dim; j++)
+            y[i * dim + j] = (x[i * dim + j] - m->mean[j]) / m->std[j];
+}
+
+static int64_t mlp_model_scratch_size(const fmatch_model *model)
+{
+    return mlp_evaluate_size(&((const struct mlp_model *)model)->network, MODEL_BLOCK_ROWS);
+}
+
+static fmatch_status mlp_model_evaluate(const fmatch_model *model, const float *parameters,
+                                        float *scratch, int64_t n, const float *x, const float *t,
+                                        float *v)
+{
+    const struct mlp_model *m = (const struct mlp_model *)model;
+    if (!m->mean) {
+        mlp_evaluate(&m->network, parameters, scratch, n, t, x, v);
+        return FMATCH_OK;
+    }
+    const int32_t dim = model->dim;
+    mlp_model_standardise(model, n, x, v);
+    mlp_evaluate(&m->network, parameters, scratch, n, t, v, v);
+    for (int64_t i = 0; i < n; i++)
+        for (int32_t j = 0; j < dim; j++)
+            v[i * dim + j] *= m->std[j];
+    return FMATCH_OK;
+}
+
+static void mlp_model_destroy(fmatch_model *model)
+{
+    struct mlp_model *m = (struct mlp_model *)model;
+    mlp_destroy(&m->network, &model->context->allocator);
+    allocation_destroy(&model->context->allocator, m->mean);
+}
+
+static fmatch_status mlp_model_copy(fmatch_model **copy, const fmatch_model *model);
+
+static const struct model_kind mlp_kind = {.scratch_size = mlp_model_scratch_size,
+                                           .evaluate = mlp_model_evaluate,
+                                           .copy = mlp_model_copy,
+                                           .destroy = mlp_model_destroy};
+
+const struct mlp *mlp_model_network(const fmatch_model *model)
+{
+    return model->kind == &mlp_kind ? &((const struct mlp_model *)model)->network : NULL;
+}
+
+/* ---- creation ---- */
+
+void fmatch_mlp_config_init_sized(fmatch_mlp_config *config, size_t size, int32_t preset)
+{
+    (void)preset; /* the recommended values are the plain ones so far */
+    const fmatch_mlp_config recommended = {
+        .hidden_layers = 2,
+        .hidden_width = 64,
+        .activation = FMATCH_ACTIVATION_GELU,
+    };
+    configuration_write(config, size, &recommended, sizeof recommended);
+}
+
+static fmatch_status check_widths(const fmatch_mlp_config *c, int32_t *widths)
+{
+    CHECK_RANGE("config->hidden_layers", c->hidden_layers, 0, MLP_HIDDEN_LAYERS_MAX);
+    if (!c->hidden_widths && c->hidden_layers > 0)
+        CHECK_RANGE("config->hidden_width", c->hidden_width, 1, WIDTH_MAX);
+    for (int32_t l = 0; l < c->hidden_layers; l++) {
+        widths[l] = c->hidden_widths ? c->hidden_widths[l] : c->hidden_width;
+        if (widths[l] < 1 || widths[l] > WIDTH_MAX)
+            return status_fail(FMATCH_ERROR_ARGUMENT,
+                               "config->hidden_widths[%d] is %d; it must be between 1 and %d",
+                               (int)l, (int)widths[l], (int)WIDTH_MAX);
+    }
+    return FMATCH_OK;
+}
+
+static fmatch_status check_config(const fmatch_mlp_config *c)
+{
+    CHECK_RANGE("config->dim", c->dim, 1, DIM_MAX);
+    CHECK_RANGE("config->activation", c->activation, FMATCH_ACTIVATION_GELU,
+                FMATCH_ACTIVATION_SOFTPLUS);
+    RETURN_IF_FAILED(configuration_check_flags("config->flags", c->flags));
+    if (c->data_mean)
+        RETURN_IF_FAILED(status_check_finite("config->data_mean", 0, 1, c->dim, c->data_mean));
+    if (c->data_std)
+        RETURN_IF_FAILED(status_check_finite("config->data_std", 0, 1, c->dim, c->data_std));
+    for (int32_t j = 0; c->data_std && j < c->dim; j++)
+        if (c->data_std[j] <= 0)
+            return status_fail(FMATCH_ERROR_ARGUMENT,
+                               "config->data_std[%d] is %g; it must be above 0", (int)j,
+                               (double)c->data_std[j]);
+    return FMATCH_OK;
+}
+
+static fmatch_status hold_standardisation(struct mlp_model *m, const float *mean, const float *std)
+{
+    if (!mean && !std)
+        return FMATCH_OK;
+    const int32_t dim = m->model.dim;
+    m->mean = allocation_create(&m->model.context->allocator, 2 * (int64_t)dim, sizeof *m->mean);
+    if (!m->mean)
+        return status_no_memory(2 * (size_t)dim * sizeof *m->mean);
+    m->std = m->mean + dim;
+    for (int32_t j = 0; j < dim; j++) {
+        m->mean[j] = mean ? mean[j] : 0.0f;
+        m->std[j] = std ? std[j] : 1.0f;
+    }
+    return FMATCH_OK;
+}
+
+/* Everything but the parameters' values. */
+static fmatch_status create(fmatch_model **model, fmatch_context *context,
+                            const fmatch_mlp_config *c, const int32_t *widths)
+{
+    fmatch_model *created;
+    RETURN_IF_FAILED(
+        model_create(&created, context, sizeof(struct mlp_model), &mlp_kind, c->dim, c->noise));
+    struct mlp_model *m = (struct mlp_model *)created;
+    fmatch_status status = hold_standardisation(m, c->data_mean, c->data_std);
+    if (status == FMATCH_OK && !c->noise)
+        status = normal_source_create(&created->noise, context, c->dim, m->mean, m->std);
+    if (status == FMATCH_OK)
+        status = mlp_init(&m->network, &context->allocator, context->kernels, c->dim,
+                          c->hidden_layers, widths, c->activation);
+    if (status == FMATCH_OK)
+        status =
+            parameter_store_init(&created->store, &context->allocator, m->network.layout.count);
+    if (status != FMATCH_OK) {
+        model_release(created);
+        return status;
+    }
+    created->layout = &m->network.layout;
+    *model = created;
+    return FMATCH_OK;
+}
+
+fmatch_status fmatch_model_create_mlp(fmatch_model **model, fmatch_context *context,
+                                      const fmatch_mlp_config *config)
+{
+    status_begin();
+    CHECK_NOT_NULL(model);
+    *model = NULL;
+    CHECK_NOT_NULL(context);
+    fmatch_mlp_config given;
+    RETURN_IF_FAILED(configuration_read(&given, sizeof given, sizeof given, config, "config"));
+    RETURN_IF_FAILED(check_config(&given));
+    int32_t widths[MLP_HIDDEN_LAYERS_MAX];
+    RETURN_IF_FAILED(check_widths(&given, widths));
+
+    fmatch_model *created;
+    RETURN_IF_FAILED(create(&created, context, &given, widths));
+    const struct random_stream stream = {
+        .kernels = context->kernels, .seed = given.seed, .stream = STREAM_INITIALISATION};
+    mlp_initialise(mlp_model_network(created), &stream, created->store.snapshots->values);
+    *model = created;
+    return FMATCH_OK;
+}
+
+static fmatch_status mlp_model_copy(fmatch_model **copy, const fmatch_model *model)
+{
+    const struct mlp_model *m = (const struct mlp_model *)model;
+    int32_t widths[MLP_HIDDEN_LAYERS_MAX];
+    for (int32_t l = 0; l < m->network.layers - 1; l++)
+        widths[l] = m->network.layer[l].out;
+    const fmatch_mlp_config config = {.dim = model->dim,
+                                      .hidden_layers = m->network.layers - 1,
+                                      .activation = m->network.activation,
+                                      .data_mean = m->mean,
+                                      .data_std = m->std,
+                                      .noise = model->noise};
+    fmatch_model *created;
+    RETURN_IF_FAILED(create(&created, model->context, &config, widths));
+    struct model_view view = {.model = model};
+    model_view_begin(&view);
+    memcpy(created->store.snapshots->values, view.snapshot->values,
+           (size_t)model->layout->count * sizeof(float));
+    model_view_end(&view);
+    *copy = created;
+    return FMATCH_OK;
+}

@@ -1,0 +1,14 @@
+/* What a trainer needs of a model with parameters. */
+#ifndef MODEL_MLP_MODEL_H
+#define MODEL_MLP_MODEL_H
+
+#include "model/mlp.h"
+#include "model/model.h"
+
+/* The network behind a model of that kind; NULL for others. Lives as long as the model. */
+const struct mlp *mlp_model_network(const fmatch_model *model);
+
+/* y = (x - mean) / std on n rows; y may be x. */
+void mlp_model_standardise(const fmatch_model *model, int64_t n, const float *x, float *y);
+
+#endif

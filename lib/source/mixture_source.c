@@ -1,0 +1,169 @@
+/* Mixture of Gaussians with diagonal covariance: draw 0 of a row chooses the component, draw 1
+ * gives its normals. */
+#include "source/mixture_source.h"
+
+#include "base/status.h"
+
+#include <math.h>
+
+enum { COMPONENTS_MAX = 65536, DRAW_BLOCK = 256 };
+
+struct mixture_source {
+    fmatch_source source;
+    struct mixture mixture;
+    double *values; /* weights, cumulative, means, stds, one after the other */
+};
+
+static int32_t choose_component(const struct mixture *m, float uniform)
+{
+    int32_t low = 0, high = m->components - 1;
+    while (low < high) {
+        const int32_t middle = (low + high) / 2;
+        if (uniform < m->cumulative[middle])
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return low;
+}
+
+static fmatch_status mixture_draw(const fmatch_source *source, const struct random_stream *stream,
+                                  int64_t first_row, int64_t n, float *x)
+{
+    const struct mixture *m = &((const struct mixture_source *)source)->mixture;
+    const int32_t dim = source->dim;
+
+    random_stream_normal(stream, 1, (uint64_t)first_row * (uint64_t)dim, n * dim, x);
+    for (int64_t begin = 0; begin < n; begin += DRAW_BLOCK) {
+        const int64_t rows = n - begin < DRAW_BLOCK ? n - begin : DRAW_BLOCK;
+        float uniform[DRAW_BLOCK];
+        random_stream_uniform(stream, 0, (uint64_t)(first_row + begin), rows, uniform);
+        for (int64_t i = 0; i < rows; i++) {
+            const int32_t k = choose_component(m, uniform[i]);
+            const double *mean = m->means + (int64_t)k * dim, *std = m->stds + (int64_t)k * dim;
+            float *row = x + (begin + i) * dim;
+            for (int32_t j = 0; j < dim; j++)
+                row[j] = (float)(mean[j] + std[j] * row[j]);
+        }
+    }
+    return FMATCH_OK;
+}
+
+static void mixture_moments(const fmatch_source *source, double *mean, double *std)
+{
+    const struct mixture *m = &((const struct mixture_source *)source)->mixture;
+    for (int32_t j = 0; j < m->dim; j++) {
+        mean[j] = 0.0;
+        for (int32_t k = 0; k < m->components; k++)
+            mean[j] += m->weights[k] * m->means[(int64_t)k * m->dim + j];
+        double variance = 0.0;
+        for (int32_t k = 0; k < m->components; k++) {
+            const double off = m->means[(int64_t)k * m->dim + j] - mean[j];
+            const double s = m->stds[(int64_t)k * m->dim + j];
+            variance += m->weights[k] * (s * s + off * off);
+        }
+        std[j] = sqrt(variance);
+    }
+}
+
+static void mixture_destroy(fmatch_source *source)
+{
+    allocation_destroy(&source->context->allocator, ((struct mixture_source *)source)->values);
+}
+
+static const struct source_kind mixture_kind = {
+    .draw = mixture_draw, .moments = mixture_moments, .destroy = mixture_destroy};
+
+const struct mixture *mixture_source_get(const fmatch_source *source)
+{
+    return source->kind == &mixture_kind ? &((const struct mixture_source *)source)->mixture : NULL;
+}
+
+static fmatch_status check_weights(int32_t components, const float *weights, double *sum)
+{
+    *sum = 0.0;
+    for (int32_t k = 0; k < components; k++) {
+        if (!isfinite(weights[k]))
+            return status_fail(FMATCH_ERROR_NOT_FINITE, "weights[%d] is %g", (int)k,
+                               (double)weights[k]);
+        if (weights[k] < 0)
+            return status_fail(FMATCH_ERROR_ARGUMENT, "weights[%d] is %g; it must be at least 0",
+                               (int)k, (double)weights[k]);
+        *sum += weights[k];
+    }
+    if (*sum <= 0)
+        return status_fail(FMATCH_ERROR_ARGUMENT, "weights sum to %g; it must be above 0", *sum);
+    return FMATCH_OK;
+}
+
+static fmatch_status check_parameters(int32_t dim, int32_t components, const float *weights,
+                                      const float *means, const float *stds, double *weight_sum)
+{
+    CHECK_RANGE("dim", dim, 1, DIM_MAX);
+    CHECK_RANGE("components", components, 1, COMPONENTS_MAX);
+    CHECK_NOT_NULL(weights);
+    CHECK_NOT_NULL(means);
+    CHECK_NOT_NULL(stds);
+    RETURN_IF_FAILED(check_weights(components, weights, weight_sum));
+    RETURN_IF_FAILED(status_check_finite("means", 0, components, dim, means));
+    RETURN_IF_FAILED(status_check_finite("stds", 0, components, dim, stds));
+    for (int64_t i = 0; i < (int64_t)components * dim; i++)
+        if (stds[i] <= 0)
+            return status_fail(FMATCH_ERROR_ARGUMENT, "stds[%lld][%lld] is %g; it must be above 0",
+                               (long long)(i / dim), (long long)(i % dim), (double)stds[i]);
+    return FMATCH_OK;
+}
+
+static fmatch_status hold_parameters(struct mixture_source *s, int32_t components,
+                                     const float *weights, const float *means, const float *stds,
+                                     double weight_sum)
+{
+    const int64_t cells = (int64_t)components * s->source.dim;
+    const int64_t count = 2 * (int64_t)components + 2 * cells;
+    s->values = allocation_create(&s->source.context->allocator, count, sizeof *s->values);
+    if (!s->values)
+        return status_no_memory((size_t)count * sizeof *s->values);
+
+    double *weight = s->values, *cumulative = weight + components;
+    double *mean = cumulative + components, *std = mean + cells;
+    double sum = 0.0;
+    for (int32_t k = 0; k < components; k++) {
+        weight[k] = weights[k] / weight_sum;
+        cumulative[k] = sum += weight[k];
+    }
+    cumulative[components - 1] = 1.0;
+    for (int64_t i = 0; i < cells; i++) {
+        mean[i] = means[i];
+        std[i] = stds[i];
+    }
+    s->mixture = (struct mixture){.dim = s->source.dim,
+                                  .components = components,
+                                  .weights = weight,
+                                  .cumulative = cumulative,
+                                  .means = mean,
+                                  .stds = std};
+    return FMATCH_OK;
+}
+
+fmatch_status fmatch_source_create_gaussian_mixture(fmatch_source **source, fmatch_context *context,
+                                                    int32_t dim, int32_t components,
+                                                    const float *weights, const float *means,
+                                                    const float *stds)
+{
+    status_begin();
+    CHECK_NOT_NULL(source);
+    *source = NULL;
+    double weight_sum = 0.0;
+    RETURN_IF_FAILED(check_parameters(dim, components, weights, means, stds, &weight_sum));
+
+    fmatch_source *s;
+    RETURN_IF_FAILED(source_create(&s, context, sizeof(struct mixture_source), &mixture_kind, dim));
+    const fmatch_status status =
+        hold_parameters((struct mixture_source *)s, components, weights, means, stds, weight_sum);
+    if (status != FMATCH_OK) {
+        source_release(s);
+        return status;
+    }
+    *source = s;
+    return FMATCH_OK;
+}

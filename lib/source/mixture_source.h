@@ -1,0 +1,19 @@
+/* What the closed-form field needs to know of a Gaussian mixture. */
+#ifndef SOURCE_MIXTURE_SOURCE_H
+#define SOURCE_MIXTURE_SOURCE_H
+
+#include "source/source.h"
+
+/* Diagonal covariances; weights sum to one. */
+struct mixture {
+    int32_t dim, components;
+    const double *weights;    /* [components] */
+    const double *cumulative; /* [components], the last one 1 */
+    const double *means;      /* [components, dim] */
+    const double *stds;       /* [components, dim] */
+};
+
+/* The mixture behind a source of that kind, NULL for others. Lives as long as the source. */
+const struct mixture *mixture_source_get(const fmatch_source *source);
+
+#endif

@@ -1,0 +1,12 @@
+/* Normal numbers with a mean and a deviation for each column: the noise of a model that
+ * standardises. */
+#ifndef SOURCE_NORMAL_SOURCE_H
+#define SOURCE_NORMAL_SOURCE_H
+
+#include "source/source.h"
+
+/* Both arrays [dim], or both NULL for N(0, I). Row i is mean + std times row i of N(0, I). */
+fmatch_status normal_source_create(fmatch_source **source, fmatch_context *context, int32_t dim,
+                                   const float *mean, const float *std);
+
+#endif

@@ -1,0 +1,49 @@
+/* The source handle: where rows come from. Each kind is a struct that begins with the handle, and a
+ * table. */
+#ifndef SOURCE_SOURCE_H
+#define SOURCE_SOURCE_H
+
+#include <flowmatch/source.h>
+
+#include "base/reference_count.h"
+#include "compute/random_stream.h"
+#include "context/context.h"
+
+enum { DIM_MAX = 65536 };
+
+/* Rows of a stream are numbered below this, so that row times dim fits into an element's number. */
+#define SOURCE_ROWS_MAX ((int64_t)1 << 44)
+
+struct source_kind {
+    /* Rows first_row to first_row + n - 1 of the stream; finite. */
+    fmatch_status (*draw)(const fmatch_source *source, const struct random_stream *stream,
+                          int64_t first_row, int64_t n, float *x);
+    /* Exact moments; NULL: they are estimated from draws. */
+    void (*moments)(const fmatch_source *source, double *mean, double *std);
+    /* What the kind holds, the struct itself left to the handle. */
+    void (*destroy)(fmatch_source *source);
+};
+
+struct fmatch_source {
+    struct reference_count references;
+    const struct source_kind *kind;
+    fmatch_context *context;
+    int32_t dim;
+};
+
+/* Allocate the struct of a kind, `size` bytes that begin with a fmatch_source; it holds the
+ * context. */
+fmatch_status source_create(fmatch_source **source, fmatch_context *context, size_t size,
+                            const struct source_kind *kind, int32_t dim);
+
+fmatch_source *source_retain(const fmatch_source *source);
+void source_release(fmatch_source *source);
+
+/* Rows without the checks of the public function. */
+fmatch_status source_draw(const fmatch_source *source, const struct random_stream *stream,
+                          int64_t first_row, int64_t n, float *x);
+
+/* The stream of a purpose for a seed, with the context's kernels. */
+struct random_stream source_stream(const fmatch_source *source, uint64_t seed, uint32_t purpose);
+
+#endif

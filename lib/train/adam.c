@@ -1,0 +1,75 @@
+/* Adam: Kingma and Ba 2015, algorithm 1, with the order of operations of torch.optim.Adam. */
+#include "train/optimizer.h"
+
+#include "base/configuration.h"
+#include "base/status.h"
+#include "compute/vector_kernels.h"
+
+#include <math.h>
+
+struct adam {
+    fmatch_optimizer optimizer;
+    double beta1, beta2, epsilon;
+};
+
+static void adam_step(const fmatch_optimizer *optimizer, int64_t step, int64_t n,
+                      const float *gradient, float *parameters, float *const *state)
+{
+    const struct adam *a = (const struct adam *)optimizer;
+    const double correction1 = 1.0 - pow(a->beta1, (double)step);
+    const double correction2 = 1.0 - pow(a->beta2, (double)step);
+    const struct adam_step scalars = {
+        .beta1 = (float)a->beta1,
+        .one_minus_beta1 = (float)(1.0 - a->beta1),
+        .beta2 = (float)a->beta2,
+        .one_minus_beta2 = (float)(1.0 - a->beta2),
+        .step_size = (float)(optimizer->learning_rate / correction1),
+        .root_scale = (float)(1.0 / sqrt(correction2)),
+        .epsilon = (float)a->epsilon,
+    };
+    optimizer->context->kernels->adam(&scalars, n, gradient, parameters, state[0], state[1]);
+}
+
+static const struct optimizer_kind adam_kind = {.arrays = 2, .step = adam_step};
+
+void fmatch_adam_config_init_sized(fmatch_adam_config *config, size_t size, int32_t preset)
+{
+    (void)preset; /* the recommended values are the plain ones so far */
+    const fmatch_adam_config recommended = {
+        .learning_rate = 1e-3, .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8};
+    configuration_write(config, size, &recommended, sizeof recommended);
+}
+
+static fmatch_status check_config(const fmatch_adam_config *c)
+{
+    const struct interval positive = {.lowest = 0.0, .highest = INFINITY};
+    const struct interval decay = {.lowest = 0.0, .highest = 1.0, .open_above = true};
+    const struct interval strict = {.lowest = 0.0, .highest = INFINITY, .open_below = true};
+    RETURN_IF_FAILED(configuration_check_flags("config->flags", c->flags));
+    RETURN_IF_FAILED(
+        configuration_check_double("config->learning_rate", c->learning_rate, positive));
+    RETURN_IF_FAILED(configuration_check_double("config->beta1", c->beta1, decay));
+    RETURN_IF_FAILED(configuration_check_double("config->beta2", c->beta2, decay));
+    return configuration_check_double("config->epsilon", c->epsilon, strict);
+}
+
+fmatch_status fmatch_optimizer_create_adam(fmatch_optimizer **optimizer, fmatch_context *context,
+                                           const fmatch_adam_config *config)
+{
+    status_begin();
+    CHECK_NOT_NULL(optimizer);
+    *optimizer = NULL;
+    CHECK_NOT_NULL(context);
+    fmatch_adam_config given;
+    fmatch_adam_config_init(&given);
+    if (config)
+        RETURN_IF_FAILED(configuration_read(&given, sizeof given, sizeof given, config, "config"));
+    RETURN_IF_FAILED(check_config(&given));
+    RETURN_IF_FAILED(
+        optimizer_create(optimizer, context, sizeof(struct adam), &adam_kind, given.learning_rate));
+    struct adam *a = (struct adam *)*optimizer;
+    a->beta1 = given.beta1;
+    a->beta2 = given.beta2;
+    a->epsilon = given.epsilon;
+    return FMATCH_OK;
+}

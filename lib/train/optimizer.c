@@ -1,0 +1,94 @@
+#include "train/optimizer.h"
+
+#include "base/configuration.h"
+#include "base/status.h"
+
+#include <math.h>
+
+fmatch_status optimizer_create(fmatch_optimizer **optimizer, fmatch_context *context, size_t size,
+                               const struct optimizer_kind *kind, double learning_rate)
+{
+    struct fmatch_optimizer *o = allocation_create(&context->allocator, 1, size);
+    if (!o)
+        return status_no_memory(size);
+    reference_count_init(&o->references);
+    atomic_init(&o->bound, false);
+    o->kind = kind;
+    o->context = context_retain(context);
+    o->learning_rate = learning_rate;
+    *optimizer = o;
+    return FMATCH_OK;
+}
+
+fmatch_optimizer *optimizer_retain(fmatch_optimizer *optimizer)
+{
+    reference_count_retain(&optimizer->references);
+    return optimizer;
+}
+
+void optimizer_release(fmatch_optimizer *optimizer)
+{
+    if (!optimizer || !reference_count_release(&optimizer->references))
+        return;
+    fmatch_context *context = optimizer->context;
+    allocation_destroy(&context->allocator, optimizer->block);
+    allocation_destroy(&context->allocator, optimizer);
+    context_release(context);
+}
+
+void fmatch_optimizer_destroy(fmatch_optimizer **optimizer)
+{
+    if (!optimizer)
+        return;
+    optimizer_release(*optimizer);
+    *optimizer = NULL;
+}
+
+fmatch_status optimizer_bind(fmatch_optimizer *optimizer, int64_t count)
+{
+    bool expected = false;
+    if (!atomic_compare_exchange_strong(&optimizer->bound, &expected, true))
+        return status_fail(FMATCH_ERROR_STATE, "optimizer belongs to another trainer");
+
+    const int64_t floats = optimizer->kind->arrays * count;
+    optimizer->block =
+        allocation_create(&optimizer->context->allocator, floats, sizeof *optimizer->block);
+    if (!optimizer->block) {
+        atomic_store(&optimizer->bound, false);
+        return status_no_memory((size_t)floats * sizeof *optimizer->block);
+    }
+    optimizer->count = count;
+    for (int32_t i = 0; i < optimizer->kind->arrays; i++)
+        optimizer->state[i] = optimizer->block + i * count;
+    return FMATCH_OK;
+}
+
+void optimizer_unbind(fmatch_optimizer *optimizer)
+{
+    allocation_destroy(&optimizer->context->allocator, optimizer->block);
+    optimizer->block = NULL;
+    optimizer->count = optimizer->steps = 0;
+    atomic_store(&optimizer->bound, false);
+}
+
+void optimizer_step(fmatch_optimizer *optimizer, const float *gradient, float *parameters)
+{
+    optimizer->steps++;
+    optimizer->kind->step(optimizer, optimizer->steps, optimizer->count, gradient, parameters,
+                          optimizer->state);
+}
+
+double fmatch_optimizer_get_learning_rate(const fmatch_optimizer *optimizer)
+{
+    return optimizer ? optimizer->learning_rate : 0.0;
+}
+
+fmatch_status fmatch_optimizer_set_learning_rate(fmatch_optimizer *optimizer, double learning_rate)
+{
+    status_begin();
+    CHECK_NOT_NULL(optimizer);
+    const struct interval positive = {.lowest = 0.0, .highest = INFINITY};
+    RETURN_IF_FAILED(configuration_check_double("learning_rate", learning_rate, positive));
+    optimizer->learning_rate = learning_rate;
+    return FMATCH_OK;
+}

@@ -1,0 +1,44 @@
+/* The optimizer handle: a rule, its settings and the state that goes with one set of parameters. */
+#ifndef TRAIN_OPTIMIZER_H
+#define TRAIN_OPTIMIZER_H
+
+#include <flowmatch/optimizer.h>
+
+#include "base/reference_count.h"
+#include "context/context.h"
+
+enum { OPTIMIZER_ARRAYS_MAX = 2 };
+
+struct optimizer_kind {
+    int32_t arrays; /* of state, each as long as the parameters */
+    /* Update parameters [n] from gradient [n]; `step` counts from 1. */
+    void (*step)(const fmatch_optimizer *optimizer, int64_t step, int64_t n, const float *gradient,
+                 float *parameters, float *const *state);
+};
+
+struct fmatch_optimizer {
+    struct reference_count references;
+    const struct optimizer_kind *kind;
+    fmatch_context *context;
+    double learning_rate;
+    atomic_bool bound; /* to a trainer */
+    int64_t count;     /* parameters; 0 before it is bound */
+    int64_t steps;     /* taken */
+    float *block;
+    float *state[OPTIMIZER_ARRAYS_MAX];
+};
+
+fmatch_status optimizer_create(fmatch_optimizer **optimizer, fmatch_context *context, size_t size,
+                               const struct optimizer_kind *kind, double learning_rate);
+
+/* Make it the optimizer of `count` parameters; FMATCH_ERROR_STATE if it is somebody's already. */
+fmatch_status optimizer_bind(fmatch_optimizer *optimizer, int64_t count);
+void optimizer_unbind(fmatch_optimizer *optimizer);
+
+/* One step in place. */
+void optimizer_step(fmatch_optimizer *optimizer, const float *gradient, float *parameters);
+
+fmatch_optimizer *optimizer_retain(fmatch_optimizer *optimizer);
+void optimizer_release(fmatch_optimizer *optimizer);
+
+#endif

@@ -1,0 +1,55 @@
+/* Stochastic gradient descent with momentum, as torch.optim.SGD has it. */
+#include "train/optimizer.h"
+
+#include "base/configuration.h"
+#include "base/status.h"
+#include "compute/vector_kernels.h"
+
+#include <math.h>
+
+struct sgd {
+    fmatch_optimizer optimizer;
+    double momentum;
+};
+
+static void sgd_step(const fmatch_optimizer *optimizer, int64_t step, int64_t n,
+                     const float *gradient, float *parameters, float *const *state)
+{
+    (void)step; /* the velocity starts at zero, which makes the first step no exception */
+    optimizer->context->kernels->sgd((float)optimizer->learning_rate,
+                                     (float)((const struct sgd *)optimizer)->momentum, n, gradient,
+                                     parameters, state[0]);
+}
+
+static const struct optimizer_kind sgd_kind = {.arrays = 1, .step = sgd_step};
+
+void fmatch_sgd_config_init_sized(fmatch_sgd_config *config, size_t size, int32_t preset)
+{
+    const fmatch_sgd_config recommended = {.learning_rate = 1e-2, .momentum = 0.9};
+    const fmatch_sgd_config plain = {.learning_rate = 1e-2, .momentum = 0.0};
+    configuration_write(config, size, preset == FMATCH_PRESET_PLAIN ? &plain : &recommended,
+                        sizeof recommended);
+}
+
+fmatch_status fmatch_optimizer_create_sgd(fmatch_optimizer **optimizer, fmatch_context *context,
+                                          const fmatch_sgd_config *config)
+{
+    status_begin();
+    CHECK_NOT_NULL(optimizer);
+    *optimizer = NULL;
+    CHECK_NOT_NULL(context);
+    fmatch_sgd_config given;
+    fmatch_sgd_config_init(&given);
+    if (config)
+        RETURN_IF_FAILED(configuration_read(&given, sizeof given, sizeof given, config, "config"));
+    const struct interval positive = {.lowest = 0.0, .highest = INFINITY};
+    const struct interval decay = {.lowest = 0.0, .highest = 1.0, .open_above = true};
+    RETURN_IF_FAILED(configuration_check_flags("config->flags", given.flags));
+    RETURN_IF_FAILED(
+        configuration_check_double("config->learning_rate", given.learning_rate, positive));
+    RETURN_IF_FAILED(configuration_check_double("config->momentum", given.momentum, decay));
+    RETURN_IF_FAILED(
+        optimizer_create(optimizer, context, sizeof(struct sgd), &sgd_kind, given.learning_rate));
+    ((struct sgd *)*optimizer)->momentum = given.momentum;
+    return FMATCH_OK;
+}

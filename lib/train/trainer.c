@@ -1,0 +1,534 @@
+/* The trainer handle: draws batches, fits its own copy of the parameters, and publishes it to the
+ * model. */
+#include <flowmatch/trainer.h>
+
+#include "base/configuration.h"
+#include "base/finite.h"
+#include "base/status.h"
+#include "model/mlp_model.h"
+#include "path/schedule.h"
+#include "train/loss.h"
+#include "train/optimizer.h"
+
+#include <math.h>
+#include <string.h>
+#include <time.h>
+
+enum { BATCH_MAX = 1 << 24, REPORTS = 100 };
+
+/* Room for the rows of a batch, all in standardised coordinates. */
+struct batch_room {
+    int64_t rows;               /* capacity */
+    float *x0, *x1, *x, *u, *t; /* [rows, dim], t [rows]; one block */
+    struct mlp_tape tape;
+};
+
+struct fmatch_trainer {
+    struct reference_count references;
+    fmatch_model *model;
+    const struct mlp *network;
+    fmatch_optimizer *optimizer;
+    fmatch_source *target; /* or NULL */
+    int32_t batch;
+    uint64_t seed;
+
+    int64_t steps; /* taken */
+    int64_t rows;  /* of the streams of noise, data and times that these steps used up */
+    double *losses;
+    int64_t losses_capacity;
+
+    float *parameters; /* [count] each */
+    float *trial;      /* what a step makes of them, before it is accepted */
+    float *gradient;
+    bool has_gradient;
+    struct batch_room room;
+};
+
+/* ---- memory ---- */
+
+static void room_destroy(struct batch_room *room, const fmatch_allocator *allocator)
+{
+    mlp_tape_destroy(&room->tape, allocator);
+    allocation_destroy(allocator, room->x0);
+    *room = (struct batch_room){0};
+}
+
+static fmatch_status room_create(struct batch_room *room, const struct mlp *network,
+                                 const fmatch_allocator *allocator, int64_t rows)
+{
+    const int64_t cells = rows * network->dim;
+    *room = (struct batch_room){.rows = rows};
+    RETURN_IF_FAILED(mlp_tape_create(&room->tape, network, allocator, rows));
+    room->x0 = allocation_create(allocator, 4 * cells + rows, sizeof *room->x0);
+    if (!room->x0) {
+        room_destroy(room, allocator);
+        return status_no_memory((size_t)(4 * cells + rows) * sizeof *room->x0);
+    }
+    room->x1 = room->x0 + cells;
+    room->x = room->x1 + cells;
+    room->u = room->x + cells;
+    room->t = room->u + cells;
+    return FMATCH_OK;
+}
+
+static const fmatch_allocator *allocator_of(const fmatch_trainer *trainer)
+{
+    return &trainer->model->context->allocator;
+}
+
+static fmatch_status reserve_rows(fmatch_trainer *trainer, int64_t rows)
+{
+    if (rows <= trainer->room.rows)
+        return FMATCH_OK;
+    struct batch_room larger;
+    RETURN_IF_FAILED(room_create(&larger, trainer->network, allocator_of(trainer), rows));
+    room_destroy(&trainer->room, allocator_of(trainer));
+    trainer->room = larger;
+    return FMATCH_OK;
+}
+
+/* At least doubles, so that single steps seldom allocate. */
+static fmatch_status reserve_losses(fmatch_trainer *trainer, int64_t steps)
+{
+    const int64_t needed = trainer->steps + steps;
+    if (needed <= trainer->losses_capacity)
+        return FMATCH_OK;
+    const int64_t doubled = 2 * trainer->losses_capacity;
+    const int64_t capacity = needed > doubled ? needed : doubled;
+    double *losses = allocation_create(allocator_of(trainer), capacity, sizeof *losses);
+    if (!losses)
+        return status_no_memory((size_t)capacity * sizeof *losses);
+    if (trainer->steps > 0)
+        memcpy(losses, trainer->losses, (size_t)trainer->steps * sizeof *losses);
+    allocation_destroy(allocator_of(trainer), trainer->losses);
+    trainer->losses = losses;
+    trainer->losses_capacity = capacity;
+    return FMATCH_OK;
+}
+
+/* ---- creation ---- */
+
+void fmatch_trainer_config_init_sized(fmatch_trainer_config *config, size_t size, int32_t preset)
+{
+    (void)preset; /* the recommended values are the plain ones so far */
+    const fmatch_trainer_config recommended = {.batch = 256};
+    configuration_write(config, size, &recommended, sizeof recommended);
+}
+
+static void release(fmatch_trainer *trainer)
+{
+    if (!trainer || !reference_count_release(&trainer->references))
+        return;
+    fmatch_model *model = trainer->model;
+    const fmatch_allocator *allocator = allocator_of(trainer);
+    room_destroy(&trainer->room, allocator);
+    allocation_destroy(allocator, trainer->parameters);
+    allocation_destroy(allocator, trainer->losses);
+    source_release(trainer->target);
+    optimizer_release(trainer->optimizer);
+    allocation_destroy(allocator, trainer);
+    model_release(model);
+}
+
+static fmatch_status hold_parameters(fmatch_trainer *trainer)
+{
+    const int64_t count = trainer->network->layout.count;
+    trainer->parameters =
+        allocation_create(allocator_of(trainer), 3 * count, sizeof *trainer->parameters);
+    if (!trainer->parameters)
+        return status_no_memory(3 * (size_t)count * sizeof *trainer->parameters);
+    trainer->trial = trainer->parameters + count;
+    trainer->gradient = trainer->trial + count;
+
+    struct model_view view = {.model = trainer->model};
+    model_view_begin(&view);
+    memcpy(trainer->parameters, view.snapshot->values, (size_t)count * sizeof(float));
+    model_view_end(&view);
+    return FMATCH_OK;
+}
+
+static fmatch_status create(fmatch_trainer **trainer, fmatch_model *model,
+                            fmatch_optimizer *optimizer, const fmatch_source *target,
+                            const fmatch_trainer_config *config)
+{
+    const fmatch_allocator *allocator = &model->context->allocator;
+    fmatch_trainer *t = allocation_create(allocator, 1, sizeof *t);
+    if (!t)
+        return status_no_memory(sizeof *t);
+    reference_count_init(&t->references);
+    t->model = model_retain(model);
+    t->network = mlp_model_network(model);
+    t->optimizer = optimizer_retain(optimizer);
+    t->target = target ? source_retain(target) : NULL;
+    t->batch = config->batch;
+    t->seed = config->seed;
+    fmatch_status status = hold_parameters(t);
+    if (status == FMATCH_OK)
+        status = room_create(&t->room, t->network, allocator, t->batch);
+    if (status == FMATCH_OK)
+        status = optimizer_bind(optimizer, t->network->layout.count);
+    if (status != FMATCH_OK) {
+        release(t);
+        return status;
+    }
+    *trainer = t;
+    return FMATCH_OK;
+}
+
+fmatch_status fmatch_trainer_create(fmatch_trainer **trainer, fmatch_model *model,
+                                    fmatch_optimizer *optimizer, const fmatch_source *target,
+                                    const fmatch_trainer_config *config)
+{
+    status_begin();
+    CHECK_NOT_NULL(trainer);
+    *trainer = NULL;
+    CHECK_NOT_NULL(model);
+    CHECK_NOT_NULL(optimizer);
+    fmatch_trainer_config given;
+    fmatch_trainer_config_init(&given);
+    if (config)
+        RETURN_IF_FAILED(configuration_read(&given, sizeof given, sizeof given, config, "config"));
+    CHECK_RANGE("config->batch", given.batch, 1, BATCH_MAX);
+    if (!mlp_model_network(model))
+        return status_fail(FMATCH_ERROR_UNSUPPORTED,
+                           "model has no parameters; there is nothing to train");
+    if (target && target->dim != model->dim)
+        return status_fail(FMATCH_ERROR_SHAPE, "target has %d columns; the model has %d",
+                           (int)target->dim, (int)model->dim);
+    return create(trainer, model, optimizer, target, &given);
+}
+
+void fmatch_trainer_destroy(fmatch_trainer **trainer)
+{
+    if (!trainer)
+        return;
+    release(*trainer);
+    *trainer = NULL;
+}
+
+/* ---- batches ---- */
+
+static struct random_stream stream_of(const fmatch_trainer *trainer, uint64_t seed,
+                                      uint32_t purpose)
+{
+    return (struct random_stream){
+        .kernels = trainer->model->context->kernels, .seed = seed, .stream = purpose};
+}
+
+/* The streams that a batch is drawn from, and where in them it begins. */
+struct draws {
+    uint64_t seed;
+    uint32_t noise, target, time;
+    int64_t first_row;
+};
+
+static struct draws training_draws(const fmatch_trainer *trainer)
+{
+    return (struct draws){.seed = trainer->seed,
+                          .noise = STREAM_TRAIN_NOISE,
+                          .target = STREAM_TRAIN_TARGET,
+                          .time = STREAM_TRAIN_TIME,
+                          .first_row = trainer->rows};
+}
+
+/* Fill the room with n rows: those of `given`, and draws for what is missing. */
+static fmatch_status fill_room(fmatch_trainer *trainer, const struct draws *draws,
+                               const fmatch_batch *given, int64_t n)
+{
+    const struct batch_room *room = &trainer->room;
+    const fmatch_model *model = trainer->model;
+    const struct random_stream noise = stream_of(trainer, draws->seed, draws->noise);
+    const struct random_stream target = stream_of(trainer, draws->seed, draws->target);
+    const struct random_stream time = stream_of(trainer, draws->seed, draws->time);
+    const size_t bytes = (size_t)(n * model->dim) * sizeof(float);
+
+    if (given && given->target)
+        memcpy(room->x1, given->target, bytes);
+    else
+        RETURN_IF_FAILED(source_draw(trainer->target, &target, draws->first_row, n, room->x1));
+    if (given && given->noise)
+        memcpy(room->x0, given->noise, bytes);
+    else
+        RETURN_IF_FAILED(source_draw(model->noise, &noise, draws->first_row, n, room->x0));
+    if (given && given->t)
+        memcpy(room->t, given->t, (size_t)n * sizeof(float));
+    else
+        random_stream_uniform(&time, 0, (uint64_t)draws->first_row, n, room->t);
+
+    mlp_model_standardise(model, n, room->x0, room->x0);
+    mlp_model_standardise(model, n, room->x1, room->x1);
+    schedule_interpolate(n, model->dim, room->t, room->x0, room->x1, room->x, room->u);
+    return FMATCH_OK;
+}
+
+/* Loss and gradient of the rows in the room. */
+static fmatch_status differentiate(fmatch_trainer *trainer, int64_t n, double *loss)
+{
+    const struct mlp *network = trainer->network;
+    struct batch_room *room = &trainer->room;
+    const int64_t cells = n * network->dim;
+
+    const float *v = mlp_forward(network, trainer->parameters, &room->tape, n, room->t, room->x);
+    *loss = loss_mean_square(cells, v, room->u);
+    if (!isfinite(*loss))
+        return status_fail(FMATCH_ERROR_NOT_FINITE,
+                           "loss is %g; a smaller learning rate or standardised data may help",
+                           *loss);
+    loss_mean_square_gradient(cells, v, room->u, room->tape.dz);
+    mlp_backward(network, trainer->parameters, &room->tape, n, trainer->gradient);
+    trainer->has_gradient = true;
+    if (!finite_all(network->layout.count, trainer->gradient))
+        return status_fail(FMATCH_ERROR_NOT_FINITE,
+                           "the gradient is not finite while the loss is %g", *loss);
+    return FMATCH_OK;
+}
+
+/* Step on the rows in the room; parameters and counters change only if all of it is finite. */
+static fmatch_status take_step(fmatch_trainer *trainer, int64_t n, double *loss)
+{
+    const int64_t count = trainer->network->layout.count;
+    RETURN_IF_FAILED(differentiate(trainer, n, loss));
+    memcpy(trainer->trial, trainer->parameters, (size_t)count * sizeof(float));
+    optimizer_step(trainer->optimizer, trainer->gradient, trainer->trial);
+    if (!finite_all(count, trainer->trial))
+        return status_fail(FMATCH_ERROR_NOT_FINITE,
+                           "a parameter is not finite after the step at learning rate %g",
+                           trainer->optimizer->learning_rate);
+    memcpy(trainer->parameters, trainer->trial, (size_t)count * sizeof(float));
+    trainer->losses[trainer->steps++] = *loss;
+    trainer->rows += n;
+    return FMATCH_OK;
+}
+
+static fmatch_status publish(const fmatch_trainer *trainer)
+{
+    return parameter_store_publish(&trainer->model->store, 0, trainer->network->layout.count,
+                                   trainer->parameters);
+}
+
+/* ---- run ---- */
+
+static double seconds_now(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+/* Reports of one run. */
+struct reporter {
+    fmatch_progress progress; /* its report is NULL when nobody listens */
+    int64_t steps, every;
+    double began;
+    double loss_sum;
+    int64_t losses;
+};
+
+static fmatch_status reporter_begin(struct reporter *r, const fmatch_progress *progress,
+                                    int64_t steps)
+{
+    *r = (struct reporter){.steps = steps, .began = seconds_now()};
+    if (!progress)
+        return FMATCH_OK;
+    fmatch_progress given;
+    RETURN_IF_FAILED(configuration_read(&given, sizeof given, sizeof given, progress, "progress"));
+    RETURN_IF_FAILED(configuration_check_flags("progress->flags", given.flags));
+    CHECK_RANGE("progress->every", given.every, 0, INT64_MAX);
+    if (!given.report)
+        return status_fail(FMATCH_ERROR_ARGUMENT, "progress->report is NULL");
+    r->progress = given;
+    r->every = given.every > 0 ? given.every : (steps + REPORTS - 1) / REPORTS;
+    return FMATCH_OK;
+}
+
+static fmatch_status reporter_step(struct reporter *r, const fmatch_trainer *trainer, int64_t step,
+                                   double loss)
+{
+    if (!r->progress.report)
+        return FMATCH_OK;
+    r->loss_sum += loss;
+    r->losses++;
+    if (step % r->every != 0 && step != r->steps)
+        return FMATCH_OK;
+    const fmatch_progress_info info = {.struct_size = sizeof info,
+                                       .step = step,
+                                       .steps = r->steps,
+                                       .loss = r->loss_sum / (double)r->losses,
+                                       .learning_rate = trainer->optimizer->learning_rate,
+                                       .seconds = seconds_now() - r->began};
+    r->loss_sum = 0.0;
+    r->losses = 0;
+    const int32_t answer = r->progress.report(r->progress.user, &info);
+    if (answer > 0)
+        return status_fail(FMATCH_ERROR_CANCELLED, "cancelled at step %lld of %lld",
+                           (long long)step, (long long)r->steps);
+    return status_of_callback("report", answer);
+}
+
+static fmatch_status run_step(fmatch_trainer *trainer, double *loss)
+{
+    const struct draws draws = training_draws(trainer);
+    fmatch_status status = fill_room(trainer, &draws, NULL, trainer->batch);
+    if (status == FMATCH_OK)
+        status = take_step(trainer, trainer->batch, loss);
+    if (status != FMATCH_OK)
+        status_prefix("step %lld: ", (long long)trainer->steps);
+    return status;
+}
+
+static fmatch_status run_steps(fmatch_trainer *trainer, int64_t steps, struct reporter *reporter)
+{
+    for (int64_t i = 1; i <= steps; i++) {
+        double loss;
+        RETURN_IF_FAILED(run_step(trainer, &loss));
+        RETURN_IF_FAILED(reporter_step(reporter, trainer, i, loss));
+    }
+    return FMATCH_OK;
+}
+
+fmatch_status fmatch_trainer_run(fmatch_trainer *trainer, int64_t steps,
+                                 const fmatch_progress *progress)
+{
+    status_begin();
+    CHECK_NOT_NULL(trainer);
+    CHECK_RANGE("steps", steps, 0, (SOURCE_ROWS_MAX - trainer->rows) / trainer->batch);
+    if (!trainer->target)
+        return status_fail(FMATCH_ERROR_STATE, "the trainer was created without a target");
+    struct reporter reporter;
+    RETURN_IF_FAILED(reporter_begin(&reporter, progress, steps));
+    if (steps == 0)
+        return FMATCH_OK;
+    RETURN_IF_FAILED(reserve_losses(trainer, steps));
+    RETURN_IF_FAILED(parameter_store_reserve(&trainer->model->store));
+
+    const int64_t before = trainer->steps;
+    const fmatch_status status = run_steps(trainer, steps, &reporter);
+    if (trainer->steps > before)
+        RETURN_IF_FAILED(publish(trainer));
+    return status;
+}
+
+/* ---- the caller's own rows ---- */
+
+static fmatch_status read_batch(fmatch_trainer *trainer, const fmatch_batch *batch,
+                                fmatch_batch *given)
+{
+    CHECK_NOT_NULL(trainer);
+    const int32_t dim = trainer->model->dim;
+    RETURN_IF_FAILED(configuration_read(given, sizeof *given, sizeof *given, batch, "batch"));
+    RETURN_IF_FAILED(configuration_check_flags("batch->flags", given->flags));
+    CHECK_RANGE("batch->n", given->n, 1, BATCH_MAX);
+    if (!given->target)
+        return status_fail(FMATCH_ERROR_ARGUMENT, "batch->target is NULL");
+    RETURN_IF_FAILED(status_check_finite("batch->target", 0, given->n, dim, given->target));
+    if (given->noise)
+        RETURN_IF_FAILED(status_check_finite("batch->noise", 0, given->n, dim, given->noise));
+    for (int64_t i = 0; given->t && i < given->n; i++)
+        if (!(given->t[i] >= 0 && given->t[i] <= 1))
+            return status_fail(FMATCH_ERROR_ARGUMENT, "batch->t[%lld] is %g; it must be in [0, 1]",
+                               (long long)i, (double)given->t[i]);
+    return FMATCH_OK;
+}
+
+static fmatch_status fill_from_batch(fmatch_trainer *trainer, const fmatch_batch *given)
+{
+    const struct draws draws = training_draws(trainer);
+    RETURN_IF_FAILED(reserve_rows(trainer, given->n));
+    return fill_room(trainer, &draws, given, given->n);
+}
+
+fmatch_status fmatch_trainer_run_batch(fmatch_trainer *trainer, const fmatch_batch *batch,
+                                       double *loss)
+{
+    status_begin();
+    fmatch_batch given;
+    RETURN_IF_FAILED(read_batch(trainer, batch, &given));
+    RETURN_IF_FAILED(reserve_losses(trainer, 1));
+    RETURN_IF_FAILED(parameter_store_reserve(&trainer->model->store));
+    RETURN_IF_FAILED(fill_from_batch(trainer, &given));
+    double value;
+    RETURN_IF_FAILED(take_step(trainer, given.n, &value));
+    if (loss)
+        *loss = value;
+    return publish(trainer);
+}
+
+fmatch_status fmatch_trainer_evaluate_batch(fmatch_trainer *trainer, const fmatch_batch *batch,
+                                            double *loss)
+{
+    status_begin();
+    fmatch_batch given;
+    RETURN_IF_FAILED(read_batch(trainer, batch, &given));
+    RETURN_IF_FAILED(fill_from_batch(trainer, &given));
+    double value;
+    RETURN_IF_FAILED(differentiate(trainer, given.n, &value));
+    if (loss)
+        *loss = value;
+    return FMATCH_OK;
+}
+
+fmatch_status fmatch_trainer_get_gradient(const fmatch_trainer *trainer, const char *name,
+                                          int64_t count, float *values)
+{
+    status_begin();
+    CHECK_NOT_NULL(trainer);
+    CHECK_NOT_NULL(name);
+    CHECK_NOT_NULL(values);
+    if (!trainer->has_gradient)
+        return status_fail(FMATCH_ERROR_STATE, "no batch was run or evaluated so far");
+    const struct tensor *tensor;
+    RETURN_IF_FAILED(parameter_layout_find(&trainer->network->layout, name, count, &tensor));
+    memcpy(values, trainer->gradient + tensor->offset, (size_t)count * sizeof *values);
+    return FMATCH_OK;
+}
+
+/* ---- what was learned ---- */
+
+fmatch_status fmatch_trainer_evaluate(fmatch_trainer *trainer, uint64_t seed, int64_t n,
+                                      double *loss)
+{
+    status_begin();
+    CHECK_NOT_NULL(trainer);
+    CHECK_RANGE("n", n, 1, SOURCE_ROWS_MAX / 2);
+    CHECK_NOT_NULL(loss);
+    if (!trainer->target)
+        return status_fail(FMATCH_ERROR_STATE, "the trainer was created without a target");
+
+    struct batch_room *room = &trainer->room;
+    struct draws draws = {.seed = seed,
+                          .noise = STREAM_EVALUATE_NOISE,
+                          .target = STREAM_EVALUATE_TARGET,
+                          .time = STREAM_EVALUATE_TIME};
+    double sum = 0.0;
+    for (; draws.first_row < n; draws.first_row += trainer->batch) {
+        const int64_t rest = n - draws.first_row;
+        const int64_t rows = rest < trainer->batch ? rest : trainer->batch;
+        RETURN_IF_FAILED(fill_room(trainer, &draws, NULL, rows));
+        const float *v =
+            mlp_forward(trainer->network, trainer->parameters, &room->tape, rows, room->t, room->x);
+        sum += loss_mean_square(rows * trainer->model->dim, v, room->u) * (double)rows;
+    }
+    if (!isfinite(sum))
+        return status_fail(FMATCH_ERROR_NOT_FINITE, "loss is %g", sum / (double)n);
+    *loss = sum / (double)n;
+    return FMATCH_OK;
+}
+
+int64_t fmatch_trainer_count_steps(const fmatch_trainer *trainer)
+{
+    return trainer ? trainer->steps : 0;
+}
+
+fmatch_status fmatch_trainer_get_losses(const fmatch_trainer *trainer, int64_t first, int64_t n,
+                                        double *losses)
+{
+    status_begin();
+    CHECK_NOT_NULL(trainer);
+    CHECK_RANGE("n", n, 0, trainer->steps);
+    CHECK_RANGE("first", first, 0, trainer->steps - n);
+    if (n == 0)
+        return FMATCH_OK;
+    CHECK_NOT_NULL(losses);
+    memcpy(losses, trainer->losses + first, (size_t)n * sizeof *losses);
+    return FMATCH_OK;
+}
