@@ -134,7 +134,7 @@ FMATCH_API FMATCH_WARN_UNUSED fmatch_status fmatch_model_create_callback(
  *
  * @param model    written: the new handle, owned by the caller; NULL on failure.
  * @param context  parent.
- * @param target   a Gaussian mixture source; kept.
+ * @param target   a Gaussian mixture or a standard normal source; kept.
  *
  * @return FMATCH_OK · FMATCH_ERROR_ARGUMENT · FMATCH_ERROR_UNSUPPORTED (another kind of source) ·
  *         FMATCH_ERROR_NO_MEMORY.

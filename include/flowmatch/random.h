@@ -31,7 +31,8 @@ extern "C" {
  * Uniform numbers on [0, 1), multiples of 2^-24.
  *
  * @param random  lent.
- * @param n       rows, at most those of the callback; 1 after fmatch_random_set_row.
+ * @param n       rows, at most those of the callback; 1 after fmatch_random_set_row. Rows beyond
+ * are not written.
  * @param k       values a row.
  * @param out     [n, k], written. Each call gives new numbers. Nothing is written for n or k below
  * 1, or a NULL.

@@ -55,9 +55,10 @@ fmatch_status configuration_check_double(const char *name, double value, struct 
     if (above && below && isfinite(value))
         return FMATCH_OK;
     if (isinf(range.highest))
-        return status_fail(FMATCH_ERROR_ARGUMENT, "%s is %g; it must be finite and %s %g", name,
-                           value, range.open_below ? "above" : "at least", range.lowest);
-    return status_fail(FMATCH_ERROR_ARGUMENT, "%s is %g; it must be in %c%g, %g%c", name, value,
-                       range.open_below ? '(' : '[', range.lowest, range.highest,
-                       range.open_above ? ')' : ']');
+        return status_fail(FMATCH_ERROR_ARGUMENT, "%s is %s; it must be finite and %s %s", name,
+                           NUMBER(value), range.open_below ? "above" : "at least",
+                           NUMBER(range.lowest));
+    return status_fail(FMATCH_ERROR_ARGUMENT, "%s is %s; it must be in %c%s, %s%c", name,
+                       NUMBER(value), range.open_below ? '(' : '[', NUMBER(range.lowest),
+                       NUMBER(range.highest), range.open_above ? ')' : ']');
 }

@@ -63,6 +63,23 @@ fmatch_status status_fail(fmatch_status status, const char *format, ...)
     return status;
 }
 
+struct number_text number_text(double value)
+{
+    /* %g writes digits, signs, letters and the locale's decimal point, which may be of several
+     * bytes. */
+    struct number_text written = {0}, plain = {0};
+    snprintf(written.text, sizeof written.text, "%g", value);
+    size_t length = 0;
+    bool in_point = false;
+    for (const char *p = written.text; *p; p++) {
+        const bool point = !strchr("0123456789+-einfa", *p);
+        if (!point || !in_point)
+            plain.text[length++] = point ? '.' : *p;
+        in_point = point;
+    }
+    return plain;
+}
+
 fmatch_status status_no_memory(size_t size)
 {
     return status_fail(FMATCH_ERROR_NO_MEMORY, "%zu bytes could not be allocated", size);
@@ -108,7 +125,7 @@ fmatch_status status_check_finite(const char *name, int64_t first_row, int64_t r
     if (finite_all(rows * columns, values))
         return FMATCH_OK;
     const int64_t i = finite_first_not(rows * columns, values);
-    return status_fail(FMATCH_ERROR_NOT_FINITE, "row %lld, column %lld of %s is %g",
+    return status_fail(FMATCH_ERROR_NOT_FINITE, "row %lld, column %lld of %s is %s",
                        (long long)(first_row + i / columns), (long long)(i % columns), name,
-                       (double)values[i]);
+                       NUMBER(values[i]));
 }

@@ -14,6 +14,14 @@ __attribute__((format(printf, 2, 3)))
 fmatch_status
 status_fail(fmatch_status status, const char *format, ...);
 
+/* A number as it stands in a detail, for %s: with a decimal point, whatever the locale of the host
+ * program. Lives until the end of the full expression. */
+struct number_text {
+    char text[32];
+};
+struct number_text number_text(double value);
+#define NUMBER(value) (number_text((double)(value)).text)
+
 fmatch_status status_no_memory(size_t size);
 
 /* A user's function returned `code`: FMATCH_OK for zero, else FMATCH_ERROR_CALLBACK with the code

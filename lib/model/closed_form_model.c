@@ -154,6 +154,26 @@ static fmatch_status closed_form_copy(fmatch_model **copy, const fmatch_model *m
     return create(copy, model->context, ((const struct closed_form_model *)model)->target);
 }
 
+/* N(0, I) as a mixture of one component. */
+static fmatch_status create_for_normal(fmatch_model **model, fmatch_context *context, int32_t dim)
+{
+    const float weight = 1.0f;
+    float *means = allocation_create(&context->allocator, 2 * (int64_t)dim, sizeof *means);
+    if (!means)
+        return status_no_memory(2 * (size_t)dim * sizeof *means);
+    float *stds = means + dim;
+    for (int32_t j = 0; j < dim; j++)
+        stds[j] = 1.0f;
+    fmatch_source *mixture = NULL;
+    fmatch_status status =
+        fmatch_source_create_gaussian_mixture(&mixture, context, dim, 1, &weight, means, stds);
+    if (status == FMATCH_OK)
+        status = create(model, context, mixture);
+    source_release(mixture);
+    allocation_destroy(&context->allocator, means);
+    return status;
+}
+
 fmatch_status fmatch_model_create_closed_form(fmatch_model **model, fmatch_context *context,
                                               const fmatch_source *target)
 {
@@ -162,9 +182,12 @@ fmatch_status fmatch_model_create_closed_form(fmatch_model **model, fmatch_conte
     *model = NULL;
     CHECK_NOT_NULL(context);
     CHECK_NOT_NULL(target);
+    if (normal_source_is_standard(target))
+        return create_for_normal(model, context, target->dim);
     if (!mixture_source_get(target))
         return status_fail(FMATCH_ERROR_UNSUPPORTED,
-                           "target is not a Gaussian mixture; only that has a closed form");
+                           "target is neither a Gaussian mixture nor a standard normal; only those "
+                           "have a closed form");
     return create(model, context, target);
 }
 
@@ -187,8 +210,8 @@ static fmatch_status check_density_arguments(const fmatch_model *model, int64_t 
     RETURN_IF_FAILED(status_check_finite("x", 0, n, model->dim, x));
     for (int64_t i = 0; i < n; i++)
         if (!(t[i] >= 0 && t[i] <= 1))
-            return status_fail(FMATCH_ERROR_ARGUMENT, "t[%lld] is %g; it must be in [0, 1]",
-                               (long long)i, (double)t[i]);
+            return status_fail(FMATCH_ERROR_ARGUMENT, "t[%lld] is %s; it must be in [0, 1]",
+                               (long long)i, NUMBER(t[i]));
     return FMATCH_OK;
 }
 

@@ -113,8 +113,8 @@ static fmatch_status check_config(const fmatch_mlp_config *c)
     for (int32_t j = 0; c->data_std && j < c->dim; j++)
         if (c->data_std[j] <= 0)
             return status_fail(FMATCH_ERROR_ARGUMENT,
-                               "config->data_std[%d] is %g; it must be above 0", (int)j,
-                               (double)c->data_std[j]);
+                               "config->data_std[%d] is %s; it must be above 0", (int)j,
+                               NUMBER(c->data_std[j]));
     return FMATCH_OK;
 }
 

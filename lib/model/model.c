@@ -99,8 +99,8 @@ static fmatch_status check_velocity(const fmatch_model *model, int64_t first, in
     if (finite_all(cells, v))
         return FMATCH_OK;
     const int64_t i = finite_first_not(cells, v), row = i / model->dim;
-    return status_fail(FMATCH_ERROR_NOT_FINITE, "row %lld of the batch: velocity is %g at t = %g",
-                       (long long)(first + row), (double)v[i], (double)t[row]);
+    return status_fail(FMATCH_ERROR_NOT_FINITE, "row %lld of the batch: velocity is %s at t = %s",
+                       (long long)(first + row), NUMBER(v[i]), NUMBER(t[row]));
 }
 
 static fmatch_status evaluate_blocks(const struct model_view *view, int64_t n, const float *x,

@@ -45,7 +45,8 @@ static fmatch_status check_config(const fmatch_sampler_config *c)
     RETURN_IF_FAILED(configuration_check_double("config->t_end", c->t_end, unit));
     if (c->t_start == c->t_end)
         return status_fail(FMATCH_ERROR_ARGUMENT,
-                           "config->t_end is %g; it must differ from config->t_start", c->t_end);
+                           "config->t_end is %s; it must differ from config->t_start",
+                           NUMBER(c->t_end));
     return FMATCH_OK;
 }
 
@@ -170,8 +171,8 @@ static fmatch_status evaluate_stage(fmatch_sampler *s, const struct model_view *
     if (finite_all(cells, v))
         return FMATCH_OK;
     const int64_t i = finite_first_not(cells, v);
-    return status_fail(FMATCH_ERROR_NOT_FINITE, "row %lld: velocity is %g at t = %g",
-                       (long long)(first + i / s->model->dim), (double)v[i], t);
+    return status_fail(FMATCH_ERROR_NOT_FINITE, "row %lld: velocity is %s at t = %s",
+                       (long long)(first + i / s->model->dim), NUMBER(v[i]), NUMBER(t));
 }
 
 static fmatch_status take_step(fmatch_sampler *s, const struct model_view *view, int64_t first,
@@ -224,8 +225,8 @@ static fmatch_status integrate_block(fmatch_sampler *s, const struct model_view 
     }
     if (!finite_all(rows * dim, s->x)) {
         const int64_t i = finite_first_not(rows * dim, s->x);
-        return status_fail(FMATCH_ERROR_NOT_FINITE, "row %lld: x is %g at t = %g",
-                           (long long)(first + i / dim), (double)s->x[i], s->t_end);
+        return status_fail(FMATCH_ERROR_NOT_FINITE, "row %lld: x is %s at t = %s",
+                           (long long)(first + i / dim), NUMBER(s->x[i]), NUMBER(s->t_end));
     }
     if (p->x_end)
         memcpy(p->x_end + first * dim, s->x, (size_t)(rows * dim) * sizeof *s->x);
@@ -263,8 +264,8 @@ static fmatch_status draw(fmatch_sampler *sampler, struct passage p, const float
     RETURN_IF_FAILED(check_rows(sampler, p.n, condition));
     CHECK_RANGE("first_row", p.first_row, 0, SOURCE_ROWS_MAX - p.n);
     if (sampler->t_start != 0.0)
-        return status_fail(FMATCH_ERROR_STATE, "t_start is %g; it must be 0 to start from noise",
-                           sampler->t_start);
+        return status_fail(FMATCH_ERROR_STATE, "t_start is %s; it must be 0 to start from noise",
+                           NUMBER(sampler->t_start));
     if (p.n > 0 && !p.x_end && !p.trajectory)
         return status_fail(FMATCH_ERROR_ARGUMENT, "%s is NULL", output);
     return integrate(sampler, &p);

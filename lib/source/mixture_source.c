@@ -84,15 +84,16 @@ static fmatch_status check_weights(int32_t components, const float *weights, dou
     *sum = 0.0;
     for (int32_t k = 0; k < components; k++) {
         if (!isfinite(weights[k]))
-            return status_fail(FMATCH_ERROR_NOT_FINITE, "weights[%d] is %g", (int)k,
-                               (double)weights[k]);
+            return status_fail(FMATCH_ERROR_NOT_FINITE, "weights[%d] is %s", (int)k,
+                               NUMBER(weights[k]));
         if (weights[k] < 0)
-            return status_fail(FMATCH_ERROR_ARGUMENT, "weights[%d] is %g; it must be at least 0",
-                               (int)k, (double)weights[k]);
+            return status_fail(FMATCH_ERROR_ARGUMENT, "weights[%d] is %s; it must be at least 0",
+                               (int)k, NUMBER(weights[k]));
         *sum += weights[k];
     }
     if (*sum <= 0)
-        return status_fail(FMATCH_ERROR_ARGUMENT, "weights sum to %g; it must be above 0", *sum);
+        return status_fail(FMATCH_ERROR_ARGUMENT, "weights sum to %s; it must be above 0",
+                           NUMBER(*sum));
     return FMATCH_OK;
 }
 
@@ -109,8 +110,8 @@ static fmatch_status check_parameters(int32_t dim, int32_t components, const flo
     RETURN_IF_FAILED(status_check_finite("stds", 0, components, dim, stds));
     for (int64_t i = 0; i < (int64_t)components * dim; i++)
         if (stds[i] <= 0)
-            return status_fail(FMATCH_ERROR_ARGUMENT, "stds[%lld][%lld] is %g; it must be above 0",
-                               (long long)(i / dim), (long long)(i % dim), (double)stds[i]);
+            return status_fail(FMATCH_ERROR_ARGUMENT, "stds[%lld][%lld] is %s; it must be above 0",
+                               (long long)(i / dim), (long long)(i % dim), NUMBER(stds[i]));
     return FMATCH_OK;
 }
 

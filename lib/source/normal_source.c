@@ -60,6 +60,11 @@ fmatch_status normal_source_create(fmatch_source **source, fmatch_context *conte
     return FMATCH_OK;
 }
 
+bool normal_source_is_standard(const fmatch_source *source)
+{
+    return source->kind == &normal_kind && !((const struct normal_source *)source)->mean;
+}
+
 fmatch_status fmatch_source_create_normal(fmatch_source **source, fmatch_context *context,
                                           int32_t dim)
 {

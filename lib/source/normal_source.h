@@ -9,4 +9,7 @@
 fmatch_status normal_source_create(fmatch_source **source, fmatch_context *context, int32_t dim,
                                    const float *mean, const float *std);
 
+/* Is it N(0, I), without a mean and a deviation of its own? */
+bool normal_source_is_standard(const fmatch_source *source);
+
 #endif

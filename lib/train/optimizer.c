@@ -1,9 +1,11 @@
 #include "train/optimizer.h"
 
 #include "base/configuration.h"
+#include "base/finite.h"
 #include "base/status.h"
 
 #include <math.h>
+#include <string.h>
 
 fmatch_status optimizer_create(fmatch_optimizer **optimizer, fmatch_context *context, size_t size,
                                const struct optimizer_kind *kind, double learning_rate)
@@ -71,11 +73,39 @@ void optimizer_unbind(fmatch_optimizer *optimizer)
     atomic_store(&optimizer->bound, false);
 }
 
-void optimizer_step(fmatch_optimizer *optimizer, const float *gradient, float *parameters)
+/* A step is rehearsed on copies of one block after another before it is taken, which costs less
+ * than keeping what is needed to undo it. */
+enum { REHEARSAL_BLOCK = 1024 };
+
+static bool rehearse(const fmatch_optimizer *o, int64_t step, const float *gradient,
+                     const float *parameters)
 {
-    optimizer->steps++;
-    optimizer->kind->step(optimizer, optimizer->steps, optimizer->count, gradient, parameters,
+    float trial[REHEARSAL_BLOCK], states[OPTIMIZER_ARRAYS_MAX][REHEARSAL_BLOCK];
+    float *state[OPTIMIZER_ARRAYS_MAX];
+    for (int32_t i = 0; i < OPTIMIZER_ARRAYS_MAX; i++)
+        state[i] = states[i];
+    for (int64_t first = 0; first < o->count; first += REHEARSAL_BLOCK) {
+        const int64_t rest = o->count - first;
+        const int64_t n = rest < REHEARSAL_BLOCK ? rest : REHEARSAL_BLOCK;
+        memcpy(trial, parameters + first, (size_t)n * sizeof *trial);
+        for (int32_t i = 0; i < o->kind->arrays; i++)
+            memcpy(state[i], o->state[i] + first, (size_t)n * sizeof *trial);
+        o->kind->step(o, step, n, gradient + first, trial, state);
+        if (!finite_all(n, trial))
+            return false;
+    }
+    return true;
+}
+
+bool optimizer_step(fmatch_optimizer *optimizer, const float *gradient, float *parameters)
+{
+    const int64_t step = optimizer->steps + 1;
+    if (!rehearse(optimizer, step, gradient, parameters))
+        return false;
+    optimizer->kind->step(optimizer, step, optimizer->count, gradient, parameters,
                           optimizer->state);
+    optimizer->steps = step;
+    return true;
 }
 
 double fmatch_optimizer_get_learning_rate(const fmatch_optimizer *optimizer)

@@ -11,7 +11,8 @@ enum { OPTIMIZER_ARRAYS_MAX = 2 };
 
 struct optimizer_kind {
     int32_t arrays; /* of state, each as long as the parameters */
-    /* Update parameters [n] from gradient [n]; `step` counts from 1. */
+    /* Update parameters [n] and state [n] from gradient [n], element by element; `step` counts
+     * from 1. */
     void (*step)(const fmatch_optimizer *optimizer, int64_t step, int64_t n, const float *gradient,
                  float *parameters, float *const *state);
 };
@@ -35,8 +36,8 @@ fmatch_status optimizer_create(fmatch_optimizer **optimizer, fmatch_context *con
 fmatch_status optimizer_bind(fmatch_optimizer *optimizer, int64_t count);
 void optimizer_unbind(fmatch_optimizer *optimizer);
 
-/* One step in place. */
-void optimizer_step(fmatch_optimizer *optimizer, const float *gradient, float *parameters);
+/* One step in place; false, with nothing changed, if a parameter would not be finite after it. */
+bool optimizer_step(fmatch_optimizer *optimizer, const float *gradient, float *parameters);
 
 fmatch_optimizer *optimizer_retain(fmatch_optimizer *optimizer);
 void optimizer_release(fmatch_optimizer *optimizer);

@@ -38,7 +38,6 @@ struct fmatch_trainer {
     int64_t losses_capacity;
 
     float *parameters; /* [count] each */
-    float *trial;      /* what a step makes of them, before it is accepted */
     float *gradient;
     bool has_gradient;
     struct batch_room room;
@@ -134,11 +133,10 @@ static fmatch_status hold_parameters(fmatch_trainer *trainer)
 {
     const int64_t count = trainer->network->layout.count;
     trainer->parameters =
-        allocation_create(allocator_of(trainer), 3 * count, sizeof *trainer->parameters);
+        allocation_create(allocator_of(trainer), 2 * count, sizeof *trainer->parameters);
     if (!trainer->parameters)
-        return status_no_memory(3 * (size_t)count * sizeof *trainer->parameters);
-    trainer->trial = trainer->parameters + count;
-    trainer->gradient = trainer->trial + count;
+        return status_no_memory(2 * (size_t)count * sizeof *trainer->parameters);
+    trainer->gradient = trainer->parameters + count;
 
     struct model_view view = {.model = trainer->model};
     model_view_begin(&view);
@@ -272,29 +270,25 @@ static fmatch_status differentiate(fmatch_trainer *trainer, int64_t n, double *l
     *loss = loss_mean_square(cells, v, room->u);
     if (!isfinite(*loss))
         return status_fail(FMATCH_ERROR_NOT_FINITE,
-                           "loss is %g; a smaller learning rate or standardised data may help",
-                           *loss);
+                           "loss is %s; a smaller learning rate or standardised data may help",
+                           NUMBER(*loss));
     loss_mean_square_gradient(cells, v, room->u, room->tape.dz);
     mlp_backward(network, trainer->parameters, &room->tape, n, trainer->gradient);
     trainer->has_gradient = true;
     if (!finite_all(network->layout.count, trainer->gradient))
         return status_fail(FMATCH_ERROR_NOT_FINITE,
-                           "the gradient is not finite while the loss is %g", *loss);
+                           "the gradient is not finite while the loss is %s", NUMBER(*loss));
     return FMATCH_OK;
 }
 
 /* Step on the rows in the room; parameters and counters change only if all of it is finite. */
 static fmatch_status take_step(fmatch_trainer *trainer, int64_t n, double *loss)
 {
-    const int64_t count = trainer->network->layout.count;
     RETURN_IF_FAILED(differentiate(trainer, n, loss));
-    memcpy(trainer->trial, trainer->parameters, (size_t)count * sizeof(float));
-    optimizer_step(trainer->optimizer, trainer->gradient, trainer->trial);
-    if (!finite_all(count, trainer->trial))
+    if (!optimizer_step(trainer->optimizer, trainer->gradient, trainer->parameters))
         return status_fail(FMATCH_ERROR_NOT_FINITE,
-                           "a parameter is not finite after the step at learning rate %g",
-                           trainer->optimizer->learning_rate);
-    memcpy(trainer->parameters, trainer->trial, (size_t)count * sizeof(float));
+                           "a parameter would not be finite after the step at learning rate %s",
+                           NUMBER(trainer->optimizer->learning_rate));
     trainer->losses[trainer->steps++] = *loss;
     trainer->rows += n;
     return FMATCH_OK;
@@ -425,8 +419,8 @@ static fmatch_status read_batch(fmatch_trainer *trainer, const fmatch_batch *bat
         RETURN_IF_FAILED(status_check_finite("batch->noise", 0, given->n, dim, given->noise));
     for (int64_t i = 0; given->t && i < given->n; i++)
         if (!(given->t[i] >= 0 && given->t[i] <= 1))
-            return status_fail(FMATCH_ERROR_ARGUMENT, "batch->t[%lld] is %g; it must be in [0, 1]",
-                               (long long)i, (double)given->t[i]);
+            return status_fail(FMATCH_ERROR_ARGUMENT, "batch->t[%lld] is %s; it must be in [0, 1]",
+                               (long long)i, NUMBER(given->t[i]));
     return FMATCH_OK;
 }
 
@@ -509,7 +503,7 @@ fmatch_status fmatch_trainer_evaluate(fmatch_trainer *trainer, uint64_t seed, in
         sum += loss_mean_square(rows * trainer->model->dim, v, room->u) * (double)rows;
     }
     if (!isfinite(sum))
-        return status_fail(FMATCH_ERROR_NOT_FINITE, "loss is %g", sum / (double)n);
+        return status_fail(FMATCH_ERROR_NOT_FINITE, "loss is %s", NUMBER(sum / (double)n));
     *loss = sum / (double)n;
     return FMATCH_OK;
 }
