@@ -78,6 +78,20 @@ typedef struct fmatch_tensor_info {
     const char *name;
 } fmatch_tensor_info;
 
+/** Under which names a file keeps the parameters of a model. */
+typedef struct fmatch_tensor_map {
+    uint32_t struct_size; /**< sizeof(fmatch_tensor_map) */
+    int32_t renamed;      /**< arrays that are listed by name, >= 0 */
+    /**
+     * What the file has in place of the leading "net.": "" for the state of a bare
+     * torch.nn.Sequential, "model.net." for one inside a module. NULL: "net.".
+     */
+    const char *prefix;
+    const char *const *model_names; /**< [renamed], for instance "net.0.weight"; or NULL for none */
+    const char *const
+        *file_names; /**< [renamed], the file's whole names; the prefix is not added */
+} fmatch_tensor_map;
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -266,6 +280,55 @@ FMATCH_API FMATCH_WARN_UNUSED fmatch_status fmatch_model_get_tensor(const fmatch
 FMATCH_API FMATCH_WARN_UNUSED fmatch_status fmatch_model_set_tensor(fmatch_model *model,
                                                                     const char *name, int64_t count,
                                                                     const float *values);
+
+/**
+ * Save a model with parameters: a safetensors file with the parameters under PyTorch's names as
+ * F32 and the whole configuration in its metadata, so that the file alone gives back the model.
+ * Written beside, flushed to disk and renamed: whatever happens, `path` holds the former file or
+ * the new one.
+ *
+ * @param model  with parameters. Its noise must be the default, a normal or a Gaussian mixture.
+ * @param path   the file.
+ *
+ * @return FMATCH_OK · FMATCH_ERROR_ARGUMENT · FMATCH_ERROR_UNSUPPORTED (no parameters, or the
+ * noise is an array or a callback) · FMATCH_ERROR_IO · FMATCH_ERROR_NO_MEMORY.
+ */
+FMATCH_API FMATCH_WARN_UNUSED fmatch_status fmatch_model_save(const fmatch_model *model,
+                                                              const char *path);
+
+/**
+ * Create a model from a file that fmatch_model_save wrote. Its evaluations have the bits of the
+ * saved model's.
+ *
+ * @param model    written: the new handle, owned by the caller; NULL on failure.
+ * @param context  parent.
+ * @param path     the file; read with bounded memory whatever it holds.
+ *
+ * @return FMATCH_OK · FMATCH_ERROR_ARGUMENT · FMATCH_ERROR_IO · FMATCH_ERROR_FORMAT (damaged, or
+ * a plain state without configuration: see fmatch_model_load_tensors) · FMATCH_ERROR_VERSION ·
+ * FMATCH_ERROR_NO_MEMORY.
+ */
+FMATCH_API FMATCH_WARN_UNUSED fmatch_status fmatch_model_load(fmatch_model **model,
+                                                              fmatch_context *context,
+                                                              const char *path);
+
+/**
+ * Replace all parameters of a model by those of a safetensors file, such as a state_dict saved
+ * from PyTorch; the model's configuration says what they mean. F32, F64, F16 and BF16 are read.
+ * Arrays that the model does not ask for are ignored.
+ *
+ * @param model  with parameters.
+ * @param path   the file; read with bounded memory whatever it holds.
+ * @param map    how the file's names differ from the model's; NULL: not at all.
+ *
+ * @return FMATCH_OK · FMATCH_ERROR_ARGUMENT · FMATCH_ERROR_STRUCT_SIZE · FMATCH_ERROR_UNSUPPORTED
+ * (no parameters) · FMATCH_ERROR_IO · FMATCH_ERROR_FORMAT (damaged, or an array is missing) ·
+ * FMATCH_ERROR_SHAPE (detail names the array) · FMATCH_ERROR_NOT_FINITE · FMATCH_ERROR_NO_MEMORY.
+ * On failure the model is as before.
+ */
+FMATCH_API FMATCH_WARN_UNUSED fmatch_status fmatch_model_load_tensors(fmatch_model *model,
+                                                                      const char *path,
+                                                                      const fmatch_tensor_map *map);
 
 #ifdef __cplusplus
 }

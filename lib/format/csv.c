@@ -228,7 +228,11 @@ static fmatch_status parse_rows(const struct text *text, const char *path, const
 static fmatch_status parse_text(const fmatch_allocator *allocator, const struct text *text,
                                 const char *path, struct csv_table *table)
 {
-    const char *cursor = text->begin, *end = text->begin + text->size;
+    static const char byte_order_mark[] = "\xef\xbb\xbf"; /* of UTF-8, as some programs write it */
+    const char *begin = text->begin, *end = text->begin + text->size;
+    if (text->size >= 3 && memcmp(begin, byte_order_mark, 3) == 0)
+        begin += 3;
+    const char *cursor = begin;
     struct line line = {0};
     if (!next_line(&cursor, end, &line))
         return status_fail(FMATCH_ERROR_FORMAT, "%s: there is no line in it", path);
@@ -241,7 +245,7 @@ static fmatch_status parse_text(const fmatch_allocator *allocator, const struct 
     const char *bad;
     int length;
     const bool header = parse_line(&line, NULL, &bad, &length) != 0;
-    const char *first = header ? cursor : text->begin;
+    const char *first = header ? cursor : begin;
     const int64_t lines_before = header ? line.number : 0;
 
     int64_t rows = header ? 0 : 1;

@@ -243,6 +243,10 @@ fmatch_status fmatch_model_evaluate_log_density(const fmatch_model *model, int64
 fmatch_status fmatch_model_evaluate_density(const fmatch_model *model, int64_t n, const float *x,
                                             const float *t, double *density)
 {
+    if (model && n > 0 && !density) {
+        status_begin();
+        return status_fail(FMATCH_ERROR_ARGUMENT, "density is NULL");
+    }
     RETURN_IF_FAILED(fmatch_model_evaluate_log_density(model, n, x, t, density));
     for (int64_t i = 0; i < n; i++)
         density[i] = exp(density[i]);

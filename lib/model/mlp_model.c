@@ -13,7 +13,8 @@ enum { WIDTH_MAX = 65536 };
 struct mlp_model {
     fmatch_model model;
     struct mlp network;
-    float *mean, *std; /* [dim] each in one block; NULL: 0 and 1 */
+    float *mean, *std;  /* [dim] each in one block; NULL: 0 and 1 */
+    bool default_noise; /* the caller named none */
 };
 
 void mlp_model_standardise(const fmatch_model *model, int64_t n, const float *x, float *y)
@@ -142,6 +143,7 @@ static fmatch_status create(fmatch_model **model, fmatch_context *context,
     RETURN_IF_FAILED(
         model_create(&created, context, sizeof(struct mlp_model), &mlp_kind, c->dim, c->noise));
     struct mlp_model *m = (struct mlp_model *)created;
+    m->default_noise = !c->noise;
     fmatch_status status = hold_standardisation(m, c->data_mean, c->data_std);
     if (status == FMATCH_OK && !c->noise)
         status = normal_source_create(&created->noise, context, c->dim, m->mean, m->std);
@@ -182,18 +184,26 @@ fmatch_status fmatch_model_create_mlp(fmatch_model **model, fmatch_context *cont
     return FMATCH_OK;
 }
 
-static fmatch_status mlp_model_copy(fmatch_model **copy, const fmatch_model *model)
+void mlp_model_describe(const fmatch_model *model, fmatch_mlp_config *config, int32_t *widths)
 {
     const struct mlp_model *m = (const struct mlp_model *)model;
-    int32_t widths[MLP_HIDDEN_LAYERS_MAX];
     for (int32_t l = 0; l < m->network.layers - 1; l++)
         widths[l] = m->network.layer[l].out;
-    const fmatch_mlp_config config = {.dim = model->dim,
-                                      .hidden_layers = m->network.layers - 1,
-                                      .activation = m->network.activation,
-                                      .data_mean = m->mean,
-                                      .data_std = m->std,
-                                      .noise = model->noise};
+    *config = (fmatch_mlp_config){.struct_size = sizeof *config,
+                                  .dim = model->dim,
+                                  .hidden_layers = m->network.layers - 1,
+                                  .hidden_widths = widths,
+                                  .activation = m->network.activation,
+                                  .data_mean = m->mean,
+                                  .data_std = m->std,
+                                  .noise = m->default_noise ? NULL : model->noise};
+}
+
+static fmatch_status mlp_model_copy(fmatch_model **copy, const fmatch_model *model)
+{
+    fmatch_mlp_config config;
+    int32_t widths[MLP_HIDDEN_LAYERS_MAX];
+    mlp_model_describe(model, &config, widths);
     fmatch_model *created;
     RETURN_IF_FAILED(create(&created, model->context, &config, widths));
     struct model_view view = {.model = model};

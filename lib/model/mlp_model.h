@@ -8,6 +8,10 @@
 /* The network behind a model of that kind; NULL for others. Lives as long as the model. */
 const struct mlp *mlp_model_network(const fmatch_model *model);
 
+/* The configuration that gives a model like this one, but for its parameters. Arrays are the
+ * model's own, except that hidden_widths is `widths`, of MLP_HIDDEN_LAYERS_MAX. */
+void mlp_model_describe(const fmatch_model *model, fmatch_mlp_config *config, int32_t *widths);
+
 /* y = (x - mean) / std on n rows; y may be x. */
 void mlp_model_standardise(const fmatch_model *model, int64_t n, const float *x, float *y);
 

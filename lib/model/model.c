@@ -75,7 +75,7 @@ void model_view_begin(struct model_view *view)
 {
     /* Taking a snapshot counts its readers, which the model's user does not see as a change. */
     struct parameter_store *store = (struct parameter_store *)&view->model->store;
-    view->snapshot = store->snapshots ? parameter_store_acquire(store) : NULL;
+    view->snapshot = atomic_load(&store->current) ? parameter_store_acquire(store) : NULL;
 }
 
 void model_view_end(struct model_view *view)

@@ -11,7 +11,7 @@ enum { COMPONENTS_MAX = 65536, DRAW_BLOCK = 256 };
 struct mixture_source {
     fmatch_source source;
     struct mixture mixture;
-    double *values; /* weights, cumulative, means, stds, one after the other */
+    double *values; /* all arrays of the mixture, one after the other */
 };
 
 static int32_t choose_component(const struct mixture *m, float uniform)
@@ -120,15 +120,16 @@ static fmatch_status hold_parameters(struct mixture_source *s, int32_t component
                                      double weight_sum)
 {
     const int64_t cells = (int64_t)components * s->source.dim;
-    const int64_t count = 2 * (int64_t)components + 2 * cells;
+    const int64_t count = 3 * (int64_t)components + 2 * cells;
     s->values = allocation_create(&s->source.context->allocator, count, sizeof *s->values);
     if (!s->values)
         return status_no_memory((size_t)count * sizeof *s->values);
 
-    double *weight = s->values, *cumulative = weight + components;
+    double *weight = s->values, *given = weight + components, *cumulative = given + components;
     double *mean = cumulative + components, *std = mean + cells;
     double sum = 0.0;
     for (int32_t k = 0; k < components; k++) {
+        given[k] = weights[k];
         weight[k] = weights[k] / weight_sum;
         cumulative[k] = sum += weight[k];
     }
@@ -140,6 +141,7 @@ static fmatch_status hold_parameters(struct mixture_source *s, int32_t component
     s->mixture = (struct mixture){.dim = s->source.dim,
                                   .components = components,
                                   .weights = weight,
+                                  .given_weights = given,
                                   .cumulative = cumulative,
                                   .means = mean,
                                   .stds = std};

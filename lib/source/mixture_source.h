@@ -7,10 +7,11 @@
 /* Diagonal covariances; weights sum to one. */
 struct mixture {
     int32_t dim, components;
-    const double *weights;    /* [components] */
-    const double *cumulative; /* [components], the last one 1 */
-    const double *means;      /* [components, dim] */
-    const double *stds;       /* [components, dim] */
+    const double *weights;       /* [components] */
+    const double *given_weights; /* [components], as the caller gave them */
+    const double *cumulative;    /* [components], the last one 1 */
+    const double *means;         /* [components, dim] */
+    const double *stds;          /* [components, dim] */
 };
 
 /* The mixture behind a source of that kind, NULL for others. Lives as long as the source. */

@@ -1,0 +1,496 @@
+/* Models on disk: a safetensors file with the parameters under PyTorch's names and the
+ * configuration in the metadata, so that the file alone gives back the model. */
+#include "model/mlp_model.h"
+
+#include "base/configuration.h"
+#include "base/finite.h"
+#include "base/status.h"
+#include "format/safetensors.h"
+#include "source/mixture_source.h"
+#include "source/normal_source.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum {
+    FORMAT_VERSION = 1,
+    WIDTHS_TEXT_SIZE = 8 * MLP_HIDDEN_LAYERS_MAX,
+    ARRAYS_MAX = 2 * (MLP_HIDDEN_LAYERS_MAX + 1) + 5,
+    SETTINGS_MAX = 8
+};
+
+static const char setting_version[] = "flowmatch.version", setting_kind[] = "flowmatch.kind",
+                  setting_dim[] = "flowmatch.dim", setting_widths[] = "flowmatch.hidden_widths",
+                  setting_activation[] = "flowmatch.activation", setting_path[] = "flowmatch.path",
+                  setting_prediction[] = "flowmatch.prediction",
+                  setting_noise[] = "flowmatch.noise";
+
+static const char array_mean[] = "flowmatch.data_mean", array_std[] = "flowmatch.data_std",
+                  array_noise_weights[] = "flowmatch.noise.weights",
+                  array_noise_means[] = "flowmatch.noise.means",
+                  array_noise_stds[] = "flowmatch.noise.stds";
+
+/* How the file names what the configuration numbers. */
+static const char *const activation_names[] = {
+    [FMATCH_ACTIVATION_GELU] = "gelu", [FMATCH_ACTIVATION_GELU_TANH] = "gelu_tanh",
+    [FMATCH_ACTIVATION_RELU] = "relu", [FMATCH_ACTIVATION_SILU] = "silu",
+    [FMATCH_ACTIVATION_TANH] = "tanh", [FMATCH_ACTIVATION_ELU] = "elu",
+    [FMATCH_ACTIVATION_SELU] = "selu", [FMATCH_ACTIVATION_SOFTPLUS] = "softplus",
+};
+static const char *const kind_names[] = {"mlp"}, *const path_names[] = {"linear"},
+                         *const prediction_names[] = {"velocity"};
+enum noise { NOISE_DEFAULT, NOISE_STANDARD_NORMAL, NOISE_GAUSSIAN_MIXTURE };
+static const char *const noise_names[] = {[NOISE_DEFAULT] = "default",
+                                          [NOISE_STANDARD_NORMAL] = "standard_normal",
+                                          [NOISE_GAUSSIAN_MIXTURE] = "gaussian_mixture"};
+
+#define COUNT(array) ((int32_t)(sizeof(array) / sizeof(array)[0]))
+
+/* ---- saving ---- */
+
+struct contents {
+    int32_t settings, arrays;
+    struct safetensors_pair setting[SETTINGS_MAX];
+    struct safetensors_array array[ARRAYS_MAX];
+    char dim[16], widths[WIDTHS_TEXT_SIZE];
+    float *noise; /* weights, means and stds of a mixture, one after the other */
+};
+
+static void add_setting(struct contents *c, const char *key, const char *value)
+{
+    c->setting[c->settings++] = (struct safetensors_pair){.key = key, .value = value};
+}
+
+static void add_array(struct contents *c, const char *name, int32_t rank, int64_t rows,
+                      int64_t columns, const float *values)
+{
+    c->array[c->arrays++] = (struct safetensors_array){
+        .name = name, .rank = rank, .shape = {rows, columns}, .values = values};
+}
+
+static fmatch_status add_mixture(struct contents *c, const fmatch_allocator *allocator,
+                                 const struct mixture *m)
+{
+    const int64_t cells = (int64_t)m->components * m->dim, count = m->components + 2 * cells;
+    c->noise = allocation_create(allocator, count, sizeof *c->noise);
+    if (!c->noise)
+        return status_no_memory((size_t)count * sizeof *c->noise);
+    float *weights = c->noise, *means = weights + m->components, *stds = means + cells;
+    for (int32_t k = 0; k < m->components; k++)
+        weights[k] = (float)m->given_weights[k];
+    for (int64_t i = 0; i < cells; i++) {
+        means[i] = (float)m->means[i];
+        stds[i] = (float)m->stds[i];
+    }
+    add_array(c, array_noise_weights, 1, m->components, 1, weights);
+    add_array(c, array_noise_means, 2, m->components, m->dim, means);
+    add_array(c, array_noise_stds, 2, m->components, m->dim, stds);
+    return FMATCH_OK;
+}
+
+static fmatch_status add_noise(struct contents *c, const fmatch_allocator *allocator,
+                               const fmatch_source *noise)
+{
+    const struct mixture *m = noise ? mixture_source_get(noise) : NULL;
+    const bool normal = noise && normal_source_is_standard(noise);
+    if (noise && !m && !normal)
+        return status_fail(FMATCH_ERROR_UNSUPPORTED,
+                           "the model's noise is an array or a callback; only a normal or a "
+                           "Gaussian mixture can be saved");
+    add_setting(c, setting_noise,
+                noise_names[m        ? NOISE_GAUSSIAN_MIXTURE
+                            : normal ? NOISE_STANDARD_NORMAL
+                                     : NOISE_DEFAULT]);
+    return m ? add_mixture(c, allocator, m) : FMATCH_OK;
+}
+
+static void add_configuration(struct contents *c, const fmatch_mlp_config *config)
+{
+    snprintf(c->dim, sizeof c->dim, "%d", (int)config->dim);
+    size_t length = 0;
+    for (int32_t l = 0; l < config->hidden_layers; l++)
+        length += (size_t)snprintf(c->widths + length, sizeof c->widths - length, "%s%d",
+                                   l > 0 ? "," : "", (int)config->hidden_widths[l]);
+    add_setting(c, setting_version, "1");
+    add_setting(c, setting_kind, kind_names[0]);
+    add_setting(c, setting_dim, c->dim);
+    add_setting(c, setting_widths, c->widths);
+    add_setting(c, setting_activation, activation_names[config->activation]);
+    add_setting(c, setting_path, path_names[0]);
+    add_setting(c, setting_prediction, prediction_names[0]);
+    if (config->data_mean) {
+        add_array(c, array_mean, 1, config->dim, 1, config->data_mean);
+        add_array(c, array_std, 1, config->dim, 1, config->data_std);
+    }
+}
+
+static fmatch_status save(const fmatch_model *model, const struct model_view *view,
+                          struct contents *c, const char *path)
+{
+    fmatch_mlp_config config;
+    int32_t widths[MLP_HIDDEN_LAYERS_MAX];
+    mlp_model_describe(model, &config, widths);
+    add_configuration(c, &config);
+    RETURN_IF_FAILED(add_noise(c, &model->context->allocator, config.noise));
+    for (int32_t i = 0; i < model->layout->tensors; i++) {
+        const struct tensor *t = &model->layout->tensor[i];
+        add_array(c, t->name, t->rank, t->shape[0], t->shape[1],
+                  view->snapshot->values + t->offset);
+    }
+    return safetensors_save(&model->context->allocator, path, c->settings, c->setting, c->arrays,
+                            c->array);
+}
+
+fmatch_status fmatch_model_save(const fmatch_model *model, const char *path)
+{
+    status_begin();
+    CHECK_NOT_NULL(model);
+    CHECK_NOT_NULL(path);
+    if (!mlp_model_network(model))
+        return status_fail(FMATCH_ERROR_UNSUPPORTED,
+                           "model has no parameters; there is nothing to save");
+    const fmatch_allocator *allocator = &model->context->allocator;
+    struct contents *c = allocation_create(allocator, 1, sizeof *c);
+    if (!c)
+        return status_no_memory(sizeof *c);
+    struct model_view view = {.model = model};
+    model_view_begin(&view);
+    const fmatch_status status = save(model, &view, c, path);
+    model_view_end(&view);
+    allocation_destroy(allocator, c->noise);
+    allocation_destroy(allocator, c);
+    return status;
+}
+
+/* ---- arrays of a file into parameters ---- */
+
+/* Under which name a file has what the model calls `name`. */
+static fmatch_status name_in_file(const fmatch_tensor_map *map, const char *name, char *in_file,
+                                  size_t size)
+{
+    for (int32_t i = 0; i < map->renamed; i++)
+        if (strcmp(map->model_names[i], name) == 0) {
+            const int length = snprintf(in_file, size, "%s", map->file_names[i]);
+            return length >= 0 && (size_t)length < size
+                       ? FMATCH_OK
+                       : status_fail(FMATCH_ERROR_ARGUMENT,
+                                     "map->file_names[%d] is longer than %zu bytes", (int)i,
+                                     size - 1);
+        }
+    const int length =
+        snprintf(in_file, size, "%s%s", map->prefix ? map->prefix : "net.", name + strlen("net."));
+    return length >= 0 && (size_t)length < size
+               ? FMATCH_OK
+               : status_fail(FMATCH_ERROR_ARGUMENT, "map->prefix is longer than %zu bytes",
+                             size - PARAMETER_NAME_SIZE);
+}
+
+static fmatch_status check_shape(const struct safetensors *file, const struct safetensors_entry *e,
+                                 int32_t rank, int64_t rows, int64_t columns)
+{
+    if (e->rank == rank && e->shape[0] == rows && (rank == 1 || e->shape[1] == columns))
+        return FMATCH_OK;
+    return status_fail(FMATCH_ERROR_SHAPE,
+                       rank == 1 ? "%s: %.64s has rank %d and %lld values first; [%lld] is expected"
+                                 : "%s: %.64s has rank %d and %lld rows; [%lld, %lld] is expected",
+                       file->path, e->name, (int)e->rank, (long long)(e->rank ? e->shape[0] : 1),
+                       (long long)rows, (long long)columns);
+}
+
+/* An array of [rows] or [rows, columns] finite values. */
+static fmatch_status read_array(const struct safetensors *file, const char *name, int32_t rank,
+                                int64_t rows, int64_t columns, float *values)
+{
+    const struct safetensors_entry *e = safetensors_find(file, name);
+    if (!e)
+        return status_fail(FMATCH_ERROR_FORMAT, "%s: there is no array %.64s", file->path, name);
+    RETURN_IF_FAILED(check_shape(file, e, rank, rows, columns));
+    RETURN_IF_FAILED(safetensors_read(file, e, rows * columns, values));
+    if (!finite_all(rows * columns, values))
+        return status_fail(FMATCH_ERROR_NOT_FINITE, "%s: %.64s has a value that is not finite",
+                           file->path, name);
+    return FMATCH_OK;
+}
+
+static fmatch_status read_parameters(const struct safetensors *file,
+                                     const struct parameter_layout *layout,
+                                     const fmatch_tensor_map *map, float *values)
+{
+    for (int32_t i = 0; i < layout->tensors; i++) {
+        const struct tensor *t = &layout->tensor[i];
+        char name[256];
+        RETURN_IF_FAILED(name_in_file(map, t->name, name, sizeof name));
+        RETURN_IF_FAILED(
+            read_array(file, name, t->rank, t->shape[0], t->shape[1], values + t->offset));
+    }
+    return FMATCH_OK;
+}
+
+/* Reads everything before anything is published. */
+static fmatch_status load_parameters(fmatch_model *model, const struct safetensors *file,
+                                     const fmatch_tensor_map *map)
+{
+    const fmatch_allocator *allocator = &model->context->allocator;
+    const int64_t count = model->layout->count;
+    float *values = allocation_create(allocator, count, sizeof *values);
+    if (!values)
+        return status_no_memory((size_t)count * sizeof *values);
+    fmatch_status status = read_parameters(file, model->layout, map, values);
+    if (status == FMATCH_OK)
+        status = parameter_store_publish(&model->store, 0, count, values);
+    allocation_destroy(allocator, values);
+    return status;
+}
+
+static fmatch_status read_map(fmatch_tensor_map *map, const fmatch_tensor_map *given)
+{
+    *map = (fmatch_tensor_map){.struct_size = sizeof *map};
+    if (!given)
+        return FMATCH_OK;
+    RETURN_IF_FAILED(configuration_read(map, sizeof *map, sizeof *map, given, "map"));
+    CHECK_RANGE("map->renamed", map->renamed, 0, 2 * (MLP_HIDDEN_LAYERS_MAX + 1));
+    if (map->renamed > 0 && (!map->model_names || !map->file_names))
+        return status_fail(FMATCH_ERROR_ARGUMENT, "map->%s is NULL while map->renamed is %d",
+                           map->model_names ? "file_names" : "model_names", (int)map->renamed);
+    for (int32_t i = 0; i < map->renamed; i++)
+        if (!map->model_names[i] || !map->file_names[i])
+            return status_fail(FMATCH_ERROR_ARGUMENT, "map->%s[%d] is NULL",
+                               map->model_names[i] ? "file_names" : "model_names", (int)i);
+    return FMATCH_OK;
+}
+
+fmatch_status fmatch_model_load_tensors(fmatch_model *model, const char *path,
+                                        const fmatch_tensor_map *map)
+{
+    status_begin();
+    CHECK_NOT_NULL(model);
+    CHECK_NOT_NULL(path);
+    fmatch_tensor_map given;
+    RETURN_IF_FAILED(read_map(&given, map));
+    if (model->layout->tensors == 0)
+        return status_fail(FMATCH_ERROR_UNSUPPORTED, "model has no parameters");
+
+    const fmatch_allocator *allocator = &model->context->allocator;
+    struct safetensors file;
+    RETURN_IF_FAILED(safetensors_open(&file, allocator, path));
+    const fmatch_status status = load_parameters(model, &file, &given);
+    safetensors_close(&file, allocator);
+    return status;
+}
+
+/* ---- the configuration ---- */
+
+static fmatch_status get_setting(const struct safetensors *file, const char *key,
+                                 const char **value)
+{
+    *value = safetensors_metadata(file, key);
+    return *value ? FMATCH_OK
+                  : status_fail(FMATCH_ERROR_FORMAT,
+                                "%s: there is no %s in its metadata; a plain state needs a model "
+                                "and fmatch_model_load_tensors",
+                                file->path, key);
+}
+
+static fmatch_status get_named(const struct safetensors *file, const char *key, int32_t count,
+                               const char *const *names, int32_t *index)
+{
+    const char *value = NULL;
+    RETURN_IF_FAILED(get_setting(file, key, &value));
+    for (*index = 0; *index < count; ++*index)
+        if (strcmp(value, names[*index]) == 0)
+            return FMATCH_OK;
+    return status_fail(FMATCH_ERROR_FORMAT, "%s: %s is '%.64s', which this version does not know",
+                       file->path, key, value);
+}
+
+/* A whole number at *text, moved on behind it; -1 if there is none of at most six digits. */
+static int32_t parse_number(const char **text)
+{
+    int32_t value = 0;
+    int digits = 0;
+    for (; **text >= '0' && **text <= '9' && digits < 7; ++*text, digits++)
+        value = 10 * value + (**text - '0');
+    return digits > 0 && digits < 7 ? value : -1;
+}
+
+static fmatch_status get_number(const struct safetensors *file, const char *key, int32_t *number)
+{
+    const char *value = NULL;
+    RETURN_IF_FAILED(get_setting(file, key, &value));
+    const char *next = value;
+    *number = parse_number(&next);
+    if (*number < 0 || *next)
+        return status_fail(FMATCH_ERROR_FORMAT, "%s: %s is '%.64s', not a number", file->path, key,
+                           value);
+    return FMATCH_OK;
+}
+
+static fmatch_status get_widths(const struct safetensors *file, int32_t *layers, int32_t *widths)
+{
+    const char *value = NULL;
+    RETURN_IF_FAILED(get_setting(file, setting_widths, &value));
+    *layers = 0;
+    for (const char *next = value; *next; next += *next == ',' && next[1]) {
+        const int32_t width = parse_number(&next);
+        if (width < 0 || *layers == MLP_HIDDEN_LAYERS_MAX || (*next && (*next != ',' || !next[1])))
+            return status_fail(FMATCH_ERROR_FORMAT, "%s: %s is '%.64s', not a list of widths",
+                               file->path, setting_widths, value);
+        widths[(*layers)++] = width;
+    }
+    return FMATCH_OK;
+}
+
+static fmatch_status get_config(const struct safetensors *file, fmatch_mlp_config *config,
+                                int32_t *widths, int32_t *noise)
+{
+    int32_t version = 0, only = 0;
+    RETURN_IF_FAILED(get_number(file, setting_version, &version));
+    if (version > FORMAT_VERSION)
+        return status_fail(FMATCH_ERROR_VERSION, "%s: %s is %d; this library reads up to %d",
+                           file->path, setting_version, (int)version, (int)FORMAT_VERSION);
+    RETURN_IF_FAILED(get_named(file, setting_kind, COUNT(kind_names), kind_names, &only));
+    RETURN_IF_FAILED(get_named(file, setting_path, COUNT(path_names), path_names, &only));
+    RETURN_IF_FAILED(
+        get_named(file, setting_prediction, COUNT(prediction_names), prediction_names, &only));
+    RETURN_IF_FAILED(get_named(file, setting_noise, COUNT(noise_names), noise_names, noise));
+    RETURN_IF_FAILED(get_named(file, setting_activation, COUNT(activation_names), activation_names,
+                               &config->activation));
+    RETURN_IF_FAILED(get_number(file, setting_dim, &config->dim));
+    config->hidden_widths = widths;
+    RETURN_IF_FAILED(get_widths(file, &config->hidden_layers, widths));
+    if (config->dim < 1 || config->dim > DIM_MAX)
+        return status_fail(FMATCH_ERROR_FORMAT, "%s: %s is %d; it must be between 1 and %d",
+                           file->path, setting_dim, (int)config->dim, (int)DIM_MAX);
+    return FMATCH_OK;
+}
+
+/* The file must hold as many bytes as the configuration asks for, before memory for them is asked
+ * for. */
+static fmatch_status check_extent(const struct safetensors *file, const fmatch_mlp_config *config)
+{
+    int64_t in = 1 + config->dim;
+    for (int32_t l = 0; l <= config->hidden_layers; l++) {
+        const int64_t out = l < config->hidden_layers ? config->hidden_widths[l] : config->dim;
+        char name[PARAMETER_NAME_SIZE];
+        snprintf(name, sizeof name, "net.%d.weight", (int)(2 * l));
+        const struct safetensors_entry *e = safetensors_find(file, name);
+        if (!e)
+            return status_fail(FMATCH_ERROR_FORMAT, "%s: there is no array %s", file->path, name);
+        RETURN_IF_FAILED(check_shape(file, e, 2, out, in));
+        in = out;
+    }
+    return FMATCH_OK;
+}
+
+/* ---- loading ---- */
+
+/* A mixture's weights, means and stds from the file, in one allocation. */
+static fmatch_status load_mixture(fmatch_source **source, fmatch_context *context,
+                                  const struct safetensors *file, int32_t dim)
+{
+    const struct safetensors_entry *e = safetensors_find(file, array_noise_weights);
+    if (!e || e->rank != 1 || e->shape[0] < 1 || e->shape[0] > DIM_MAX)
+        return status_fail(FMATCH_ERROR_FORMAT, "%s: %s is missing or has no weights", file->path,
+                           array_noise_weights);
+    const int64_t components = e->shape[0], cells = components * dim;
+    float *values = allocation_create(&context->allocator, components + 2 * cells, sizeof *values);
+    if (!values)
+        return status_no_memory((size_t)(components + 2 * cells) * sizeof *values);
+    float *means = values + components, *stds = means + cells;
+    fmatch_status status = read_array(file, array_noise_weights, 1, components, 1, values);
+    if (status == FMATCH_OK)
+        status = read_array(file, array_noise_means, 2, components, dim, means);
+    if (status == FMATCH_OK)
+        status = read_array(file, array_noise_stds, 2, components, dim, stds);
+    if (status == FMATCH_OK)
+        status = fmatch_source_create_gaussian_mixture(source, context, dim, (int32_t)components,
+                                                       values, means, stds);
+    allocation_destroy(&context->allocator, values);
+    return status;
+}
+
+static fmatch_status load_noise(fmatch_source **source, fmatch_context *context,
+                                const struct safetensors *file, int32_t dim, int32_t noise)
+{
+    *source = NULL;
+    switch (noise) {
+    case NOISE_STANDARD_NORMAL:
+        return fmatch_source_create_normal(source, context, dim);
+    case NOISE_GAUSSIAN_MIXTURE:
+        return load_mixture(source, context, file, dim);
+    default:
+        return FMATCH_OK;
+    }
+}
+
+static fmatch_status load_standardisation(const struct safetensors *file, fmatch_mlp_config *config,
+                                          float *mean_and_std)
+{
+    if (!safetensors_find(file, array_mean) && !safetensors_find(file, array_std))
+        return FMATCH_OK;
+    RETURN_IF_FAILED(read_array(file, array_mean, 1, config->dim, 1, mean_and_std));
+    RETURN_IF_FAILED(read_array(file, array_std, 1, config->dim, 1, mean_and_std + config->dim));
+    config->data_mean = mean_and_std;
+    config->data_std = mean_and_std + config->dim;
+    return FMATCH_OK;
+}
+
+/* The model of a configuration that was read, with the file's parameters. A value that the library
+ * would refuse from a caller is a malformed file here. */
+static fmatch_status create_and_fill(fmatch_model **model, fmatch_context *context,
+                                     const struct safetensors *file,
+                                     const fmatch_mlp_config *config)
+{
+    fmatch_model *created = NULL;
+    fmatch_status status = fmatch_model_create_mlp(&created, context, config);
+    const fmatch_tensor_map plain = {.struct_size = sizeof plain};
+    if (status == FMATCH_OK)
+        status = load_parameters(created, file, &plain);
+    if (status == FMATCH_OK)
+        *model = created;
+    else
+        model_release(created);
+    return status;
+}
+
+static fmatch_status load(fmatch_model **model, fmatch_context *context,
+                          const struct safetensors *file)
+{
+    fmatch_mlp_config config;
+    int32_t widths[MLP_HIDDEN_LAYERS_MAX], noise = 0;
+    fmatch_mlp_config_init(&config);
+    RETURN_IF_FAILED(get_config(file, &config, widths, &noise));
+    RETURN_IF_FAILED(check_extent(file, &config));
+
+    fmatch_source *source = NULL;
+    RETURN_IF_FAILED(load_noise(&source, context, file, config.dim, noise));
+    config.noise = source;
+    float *mean_and_std =
+        allocation_create(&context->allocator, 2 * (int64_t)config.dim, sizeof *mean_and_std);
+    fmatch_status status = mean_and_std ? load_standardisation(file, &config, mean_and_std)
+                                        : status_no_memory(2 * (size_t)config.dim * sizeof(float));
+    if (status == FMATCH_OK)
+        status = create_and_fill(model, context, file, &config);
+    allocation_destroy(&context->allocator, mean_and_std);
+    source_release(source);
+    return status;
+}
+
+fmatch_status fmatch_model_load(fmatch_model **model, fmatch_context *context, const char *path)
+{
+    status_begin();
+    CHECK_NOT_NULL(model);
+    *model = NULL;
+    CHECK_NOT_NULL(context);
+    CHECK_NOT_NULL(path);
+    struct safetensors file;
+    RETURN_IF_FAILED(safetensors_open(&file, &context->allocator, path));
+    fmatch_status status = load(model, context, &file);
+    if (status == FMATCH_ERROR_ARGUMENT || status == FMATCH_ERROR_SHAPE ||
+        status == FMATCH_ERROR_NOT_FINITE) {
+        status_prefix("%s: ", path); /* what a caller may not ask for, a file may not hold */
+        status = FMATCH_ERROR_FORMAT;
+    }
+    safetensors_close(&file, &context->allocator);
+    return status;
+}
