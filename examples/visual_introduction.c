@@ -1,0 +1,151 @@
+/* The problem of the post "Flow Matching: A visual introduction", with the post's settings: train,
+ * sample, and compare with what the post published and with what is known exactly. */
+#define _POSIX_C_SOURCE 200809L
+#include "command_line.h"
+#include "output_file.h"
+#include "progress.h"
+#include "visual_introduction/measures.h"
+#include "visual_introduction/post.h"
+#include "visual_introduction/summary.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+struct settings {
+    const char *out;
+    uint64_t seed;
+    int64_t steps;
+};
+
+struct experiment {
+    fmatch_context *context;
+    fmatch_source *target;
+    fmatch_model *exact; /**< the target's velocity field in closed form */
+    fmatch_model *model; /**< the network that learns it */
+    fmatch_optimizer *optimizer;
+    fmatch_trainer *trainer;
+    float *samples; /**< [MEASURED_SAMPLES] */
+};
+
+static fmatch_status experiment_create(struct experiment *e, uint64_t seed)
+{
+    fmatch_mlp_config network;
+    fmatch_adam_config adam;
+    fmatch_trainer_config training;
+    fmatch_status status;
+
+    post_configure_network(&network);
+    post_configure_optimizer(&adam);
+    post_configure_trainer(&training);
+    network.seed = training.seed = seed;
+
+    if (!(e->samples = malloc(MEASURED_SAMPLES * sizeof *e->samples)))
+        return FMATCH_ERROR_NO_MEMORY;
+    if ((status = fmatch_context_create(&e->context, NULL)) != FMATCH_OK ||
+        (status = fmatch_source_create_gaussian_mixture(&e->target, e->context, 1, POST_COMPONENTS,
+                                                        post_weights, post_means, post_stds)) !=
+            FMATCH_OK ||
+        (status = fmatch_model_create_closed_form(&e->exact, e->context, e->target)) != FMATCH_OK ||
+        (status = fmatch_model_create_mlp(&e->model, e->context, &network)) != FMATCH_OK ||
+        (status = fmatch_optimizer_create_adam(&e->optimizer, e->context, &adam)) != FMATCH_OK)
+        return status;
+    return fmatch_trainer_create(&e->trainer, e->model, e->optimizer, e->target, &training);
+}
+
+static void experiment_destroy(struct experiment *e)
+{
+    free(e->samples);
+    fmatch_trainer_destroy(&e->trainer);
+    fmatch_optimizer_destroy(&e->optimizer);
+    fmatch_model_destroy(&e->model);
+    fmatch_model_destroy(&e->exact);
+    fmatch_source_destroy(&e->target);
+    fmatch_context_destroy(&e->context);
+}
+
+static double seconds_now(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+static fmatch_status train_and_measure(struct experiment *e, const struct settings *settings,
+                                       struct summary *summary)
+{
+    double start = seconds_now();
+    fmatch_status status = train_with_progress(e->trainer, settings->steps);
+
+    if (status != FMATCH_OK)
+        return status;
+    summary->train_seconds = seconds_now() - start;
+    summary->seed = settings->seed;
+    summary->steps = fmatch_trainer_count_steps(e->trainer);
+    return measure(e->context, e->model, e->exact, e->trainer, settings->seed, e->samples,
+                   &summary->measures);
+}
+
+/** Writes every file of the run into the directory. */
+static bool write_results(const char *directory, const struct summary *summary)
+{
+    size_t size = strlen(directory) + sizeof "/summary.json";
+    char *path = malloc(size);
+    bool written = false;
+
+    if (path) {
+        snprintf(path, size, "%s/summary.json", directory);
+        written = summary_write(summary, path);
+    }
+    if (written)
+        printf("written: %s\n", path);
+    free(path);
+    return written;
+}
+
+static int run(const struct settings *settings)
+{
+    struct experiment experiment = {0};
+    struct summary summary = {0};
+    bool written = false;
+
+    fmatch_status status = experiment_create(&experiment, settings->seed);
+    if (status == FMATCH_OK)
+        status = train_and_measure(&experiment, settings, &summary);
+    if (status == FMATCH_OK) {
+        summary_print(&summary);
+        written = write_results(settings->out, &summary);
+    } else {
+        fprintf(stderr, "visual_introduction: %s: %s\n", fmatch_status_get_text(status),
+                fmatch_error_detail());
+    }
+    experiment_destroy(&experiment);
+    return written ? 0 : 1;
+}
+
+int main(int argc, char **argv)
+{
+    struct settings settings = {.out = "out/visual_introduction", .seed = 42, .steps = 10000};
+    const struct command_option options[] = {
+        {"--out", "DIR", "directory for the results, created as needed", OPTION_TEXT,
+         &settings.out},
+        {"--seed", "N", "another seed gives another run, the same seed the same", OPTION_SEED,
+         &settings.seed},
+        {"--steps", "N", "training steps", OPTION_COUNT, &settings.steps},
+    };
+    const struct command_line line = {
+        .program = "visual_introduction",
+        .purpose = "Train a small network to carry the standard normal distribution to the mixture "
+                   "of the post\n\"Flow Matching: A visual introduction\", sample from it, and "
+                   "compare with the exact answer.",
+        .options = options,
+        .count = sizeof options / sizeof options[0],
+    };
+
+    int end = command_line_read(&line, argc, argv);
+    if (end != COMMAND_LINE_GO_ON)
+        return end;
+    return make_directories(settings.out) ? run(&settings) : 1;
+}
