@@ -1,0 +1,112 @@
+#!/usr/bin/python3
+"""Write pytorch_golden.h: what PyTorch computes for small networks, for test_pytorch.c to compare with.
+
+    /usr/bin/python3 make_pytorch_golden.py > pytorch_golden.h      (Debian: python3-torch)
+
+PyTorch runs in double precision from parameters and inputs that are floats, so that the differences
+seen by the test are the library's own rounding. The output was made with Debian 12's PyTorch 1.13.0.
+"""
+import torch
+from torch import nn
+
+ROWS, STEPS = 16, 10
+ADAM = dict(lr=1e-3, betas=(0.9, 0.999), eps=1e-8)
+SGD = dict(lr=0.05, momentum=0.9)
+ACTIVATIONS = [nn.GELU(), nn.GELU(approximate="tanh"), nn.ReLU(), nn.SiLU(), nn.Tanh(), nn.ELU(),
+               nn.SELU(), nn.Softplus()]
+NAMES = ["gelu", "gelu_tanh", "relu", "silu", "tanh", "elu", "selu", "softplus"]
+NETS = [  # activation (fmatch_activation), dim, widths
+    (0, 1, [64, 64]), (3, 3, [17, 17, 17]), (1, 2, [12, 9]), (2, 2, [16, 16]), (4, 1, [10]),
+    (5, 5, [8, 8]), (6, 2, [11, 7, 5]), (7, 1, [20, 20]), (0, 4, []), (0, 2, [5, 4, 3, 6, 7]),
+]
+
+
+def single(tensor):
+    """Values that a float holds, in double."""
+    return tensor.to(torch.float32).to(torch.float64)
+
+
+def make_net(activation, dim, widths):
+    sizes = [dim + 1] + widths + [dim]
+    layers = []
+    for i, (inputs, outputs) in enumerate(zip(sizes, sizes[1:])):
+        layers += [nn.Linear(inputs, outputs)] + [ACTIVATIONS[activation]] * (i + 1 < len(sizes) - 1)
+    net = nn.Sequential(*layers).to(torch.float64)
+    with torch.no_grad():
+        for p in net.parameters():
+            p.copy_(single(p))
+    return net
+
+
+def flat(tensors):
+    return torch.cat([t.detach().reshape(-1) for t in tensors])
+
+
+def loss_of(net, batch):
+    x0, x1, t = batch
+    x = (1 - t) * x0 + t * x1
+    return ((net(torch.cat([t, x], 1)) - (x1 - x0)) ** 2).mean()
+
+
+def train(net, start, optimizer, batches):
+    """Parameters after one step on each batch."""
+    offset = 0
+    with torch.no_grad():
+        for p in net.parameters():
+            p.copy_(start[offset:offset + p.numel()].reshape(p.shape))
+            offset += p.numel()
+    for batch in batches:
+        optimizer.zero_grad()
+        loss_of(net, batch).backward()
+        optimizer.step()
+    return flat(net.parameters())
+
+
+def c_array(name, values, exact):
+    """Nine digits give a float back exactly; eight do for what is compared with a tolerance."""
+    words = [("%.9g" if exact else "%.8g") % v for v in values.tolist()]
+    lines, line = [], ""
+    for word in words:
+        if len(line) + len(word) > 96:
+            lines.append(line)
+            line = ""
+        line += word + ","
+    print("static const float %s[] = {" % name)
+    print("\n".join(lines + [line]) + "};")
+
+
+def main():
+    print("/* Written by make_pytorch_golden.py; not to be edited. */")
+    print("/* clang-format off */")
+    rows = []
+    for i, (activation, dim, widths) in enumerate(NETS):
+        torch.manual_seed(100 + i)
+        net = make_net(activation, dim, widths)
+        start = flat(net.parameters()).clone()
+        batches = [(single(torch.randn(ROWS, dim)), single(1.5 * torch.randn(ROWS, dim) + 0.5),
+                    single(torch.rand(ROWS, 1))) for _ in range(STEPS)]
+        x, t = single(2 * torch.randn(ROWS, dim)), single(torch.rand(ROWS, 1))
+        output = net(torch.cat([t, x], 1))
+        loss = loss_of(net, batches[0])
+        loss.backward()
+        gradient = flat(p.grad for p in net.parameters())
+        adam = train(net, start, torch.optim.Adam(net.parameters(), **ADAM), batches)
+        sgd = train(net, start, torch.optim.SGD(net.parameters(), **SGD), batches)
+        arrays = {"parameters": start, "x": x.reshape(-1), "t": t.reshape(-1),
+                  "output": output.detach().reshape(-1),
+                  "noise": flat(b[0] for b in batches), "target": flat(b[1] for b in batches),
+                  "times": flat(b[2] for b in batches), "gradient": gradient, "adam": adam, "sgd": sgd}
+        for name, values in arrays.items():
+            c_array("golden_%d_%s" % (i, name), values,
+                    name not in ("output", "gradient", "adam", "sgd"))
+        rows.append('    {"%s", %d, %d, %d, {%s}, %d, %.17g,\n     %s},' % (
+            NAMES[activation] + " " + "-".join(map(str, [dim + 1] + widths + [dim])), activation, dim,
+            len(widths), ", ".join(map(str, widths or [0])), len(start), loss.item(),
+            ", ".join("golden_%d_%s" % (i, name) for name in arrays)))
+    print("enum { GOLDEN_ROWS = %d, GOLDEN_STEPS = %d };" % (ROWS, STEPS))
+    print("static const struct golden goldens[] = {")
+    print("\n".join(rows))
+    print("};")
+
+
+main()
