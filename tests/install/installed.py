@@ -42,9 +42,9 @@ def install(folder):
     return prefix, found[0].parent.parent
 
 
-def pkg_config(libdir, *options):
+def pkg_config(libdir, *options, module='flowmatch'):
     environment = dict(os.environ, PKG_CONFIG_PATH=str(libdir / 'pkgconfig'))
-    return shlex.split(must(['pkg-config', *options, 'flowmatch'], env=environment))
+    return shlex.split(must(['pkg-config', *options, module], env=environment))
 
 
 def first_present(compilers):
@@ -60,7 +60,9 @@ def first_present(compilers):
 def build_and_run(folder, libdir, language, static):
     """What went wrong with a program of the language, linked against the installed library."""
     compilers, kind, standard = LANGUAGES[language]
-    flags = pkg_config(libdir, *(['--static'] if static else []), '--cflags', '--libs')
+    flags = pkg_config(libdir, '--cflags', '--libs')
+    if static:  # our library inside the program, the system's OpenBLAS beside it
+        flags += pkg_config(libdir, '--libs', module='openblas') + ['-lm', '-pthread']
     binary = folder / 'consumer'
     build = run([first_present(compilers), standard, *STRICT, '-x', kind, CONSUMER, '-x', 'none',
                  '-o', binary, *flags])
