@@ -106,7 +106,7 @@ def version_problems(libdir):
 
 
 def header_problems(prefix):
-    wanted = {p.name for p in (top / 'include' / 'flowmatch').glob('*.h')}
+    wanted = {p.name for p in (top / 'include' / 'flowmatch').glob('*.h')} | {'flowmatch.hpp'}
     seen = {p.relative_to(prefix / 'include').as_posix()
             for p in (prefix / 'include').rglob('*') if p.is_file()}
     difference = seen ^ {f'flowmatch/{name}' for name in wanted}

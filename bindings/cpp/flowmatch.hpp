@@ -1,0 +1,1033 @@
+/**
+ * libflowmatch in C++11: handles that clean up after themselves, functions as callbacks, and
+ * exceptions. Everything is in this header; the program links libflowmatch and nothing else.
+ *
+ * - The classes are move-only owners of the C handles; get() lends the C handle for calls that have
+ *   no method here. A handle keeps alive what it was created from, so objects may be destroyed in
+ *   any order, and parents may be temporaries. Parents are taken by const reference: what is const
+ *   is the owner, not what it refers to.
+ * - A status other than FMATCH_OK becomes an exception: a status_error<status>, which is an error,
+ *   or out_of_memory, which is a std::bad_alloc.
+ * - What a callback throws is carried past the C library and thrown again, as the same object, by
+ *   the call during which it was thrown. The call has then ended as for any other failure; after an
+ *   exception of a log sink, as if nothing had happened.
+ * - Thread-safety and the meaning of every parameter are those of the C function of the same name,
+ *   whose header comment is the manual. Data is float, row-major, [rows, columns].
+ */
+#ifndef FLOWMATCH_FLOWMATCH_HPP
+#define FLOWMATCH_FLOWMATCH_HPP
+
+#include <flowmatch/flowmatch.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <map>
+#include <memory>
+#include <new>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace flowmatch
+{
+
+/** A call that failed. what() is the status's text and the detail line in one. */
+class error : public std::runtime_error
+{
+  public:
+    error(fmatch_status code, const std::string &line, std::int32_t callback = 0)
+        : std::runtime_error(compose(code, line)), status_(code), callback_code_(callback),
+          detail_length_(line.size())
+    {
+    }
+
+    /** One of the codes of FMATCH_STATUS_LIST. */
+    fmatch_status status() const noexcept
+    {
+        return status_;
+    }
+
+    /** One line that names argument, value and allowed range; may be empty. */
+    const char *detail() const noexcept
+    {
+        return what() + (std::char_traits<char>::length(what()) - detail_length_);
+    }
+
+    /** For FMATCH_ERROR_CALLBACK: the negative value that a C callback returned; else 0. */
+    std::int32_t callback_code() const noexcept
+    {
+        return callback_code_;
+    }
+
+  private:
+    static std::string compose(fmatch_status code, const std::string &line)
+    {
+        const std::string text = fmatch_status_get_text(code);
+        return line.empty() ? text : text + ": " + line;
+    }
+
+    fmatch_status status_;
+    std::int32_t callback_code_;
+    std::size_t detail_length_;
+};
+
+/** The error of one status, so that it can be caught alone. */
+template <fmatch_status Status> class status_error : public error
+{
+  public:
+    explicit status_error(const std::string &line, std::int32_t callback = 0)
+        : error(Status, line, callback)
+    {
+    }
+};
+
+typedef status_error<FMATCH_ERROR_ARGUMENT> argument_error;
+typedef status_error<FMATCH_ERROR_SHAPE> shape_error;
+typedef status_error<FMATCH_ERROR_STRUCT_SIZE> struct_size_error;
+typedef status_error<FMATCH_ERROR_STATE> state_error;
+typedef status_error<FMATCH_ERROR_CALLBACK> callback_error;
+typedef status_error<FMATCH_ERROR_CANCELLED> cancelled_error;
+typedef status_error<FMATCH_ERROR_NOT_FINITE> not_finite_error;
+typedef status_error<FMATCH_ERROR_STEP_LIMIT> step_limit_error;
+typedef status_error<FMATCH_ERROR_IO> io_error;
+typedef status_error<FMATCH_ERROR_FORMAT> format_error;
+typedef status_error<FMATCH_ERROR_VERSION> version_error;
+typedef status_error<FMATCH_ERROR_UNSUPPORTED> unsupported_error;
+
+/** FMATCH_ERROR_NO_MEMORY. Derived from std::bad_alloc alone, as handlers of that expect. */
+class out_of_memory : public std::bad_alloc
+{
+  public:
+    const char *what() const noexcept override
+    {
+        return fmatch_status_get_text(FMATCH_ERROR_NO_MEMORY);
+    }
+};
+
+namespace detail
+{
+
+/**
+ * What a callback of this thread has thrown and no call has thrown again, or NULL. A bare pointer,
+ * because objects of static storage may be destroyed after this thread's other variables.
+ */
+inline std::exception_ptr *&pending()
+{
+    static thread_local std::exception_ptr *exception = nullptr;
+    return exception;
+}
+
+[[noreturn]] inline void fail(fmatch_status status, const std::string &line)
+{
+    if (status == FMATCH_ERROR_NO_MEMORY)
+        throw out_of_memory();
+    switch (status) {
+#define FLOWMATCH_THROW(name, number, text)                                                        \
+    case number:                                                                                   \
+        throw status_error<number>(line, fmatch_error_callback_code());
+        FMATCH_STATUS_LIST(FLOWMATCH_THROW)
+#undef FLOWMATCH_THROW
+    default:
+        throw error(status, line);
+    }
+}
+
+inline void check(fmatch_status status)
+{
+    if (pending()) {
+        const std::unique_ptr<std::exception_ptr> thrown(pending());
+        pending() = nullptr;
+        std::rethrow_exception(*thrown);
+    }
+    if (status != FMATCH_OK)
+        fail(status, fmatch_error_detail());
+}
+
+/** Sizes that a vector argument gives away, before the library sees a pointer. */
+inline void check_size(const char *name, std::size_t size, std::int64_t wanted)
+{
+    if (size != static_cast<std::size_t>(wanted))
+        fail(FMATCH_ERROR_SHAPE, std::string(name) + " has " + std::to_string(size) +
+                                     " values; it must have " + std::to_string(wanted));
+}
+
+/** Rows in `size` values. A dimension that makes no sense is left to the library to refuse. */
+inline std::int64_t rows_in(const char *name, std::size_t size, std::int32_t dim)
+{
+    if (dim < 1)
+        return 1;
+    const std::int64_t rows = static_cast<std::int64_t>(size) / dim;
+    if (static_cast<std::size_t>(rows * dim) != size)
+        fail(FMATCH_ERROR_SHAPE, std::string(name) + " has " + std::to_string(size) +
+                                     " values; it must be a multiple of " + std::to_string(dim));
+    return rows;
+}
+
+/**
+ * A vector for n rows; a negative n is left to the library to refuse. Its data() is never NULL, so
+ * that what the library complains of is the true reason.
+ */
+template <class Value> std::vector<Value> room(std::int64_t n, std::int64_t columns)
+{
+    std::vector<Value> values(static_cast<std::size_t>(n > 0 ? n * columns : 0));
+    values.reserve(1);
+    return values;
+}
+
+/** Runs a callback's body; what it throws is kept for check(), and the library is told to stop. */
+template <class Body> std::int32_t guarded(Body body) noexcept
+{
+    try {
+        return body();
+    } catch (...) {
+        if (!pending())
+            pending() = new (std::nothrow) std::exception_ptr(std::current_exception());
+        return -1;
+    }
+}
+
+/** The `destroy` of a callback struct whose `user` was made with new. */
+template <class Function> void delete_user(void *user)
+{
+    delete static_cast<Function *>(user);
+}
+
+/** Sole owner of a C handle. */
+template <class Handle, void (*Destroy)(Handle **)> class owner
+{
+  public:
+    owner(const owner &) = delete;
+    owner &operator=(const owner &) = delete;
+
+    owner(owner &&other) noexcept : handle_(other.handle_)
+    {
+        other.handle_ = nullptr;
+    }
+
+    owner &operator=(owner &&other) noexcept
+    {
+        std::swap(handle_, other.handle_);
+        return *this;
+    }
+
+    ~owner()
+    {
+        /* A log sink that throws now has nobody to throw to. */
+        std::exception_ptr *before = pending();
+        pending() = nullptr;
+        Destroy(&handle_);
+        delete pending();
+        pending() = before;
+    }
+
+    /** The C handle, lent; NULL after a move. */
+    Handle *get() const noexcept
+    {
+        return handle_;
+    }
+
+    explicit operator bool() const noexcept
+    {
+        return handle_ != nullptr;
+    }
+
+  protected:
+    owner() noexcept : handle_(nullptr)
+    {
+    }
+
+    Handle **out() noexcept
+    {
+        return &handle_;
+    }
+
+  private:
+    Handle *handle_;
+};
+
+} // namespace detail
+
+/** Configurations: the C structs, filled in with recommended values or those of a preset. */
+struct context_config : fmatch_context_config {
+    context_config()
+    {
+        fmatch_context_config_init_sized(this, sizeof(fmatch_context_config));
+    }
+};
+
+struct mlp_config : fmatch_mlp_config {
+    explicit mlp_config(std::int32_t preset = FMATCH_PRESET_RECOMMENDED)
+    {
+        fmatch_mlp_config_init_sized(this, sizeof(fmatch_mlp_config), preset);
+    }
+};
+
+struct adam_config : fmatch_adam_config {
+    explicit adam_config(std::int32_t preset = FMATCH_PRESET_RECOMMENDED)
+    {
+        fmatch_adam_config_init_sized(this, sizeof(fmatch_adam_config), preset);
+    }
+};
+
+struct sgd_config : fmatch_sgd_config {
+    explicit sgd_config(std::int32_t preset = FMATCH_PRESET_RECOMMENDED)
+    {
+        fmatch_sgd_config_init_sized(this, sizeof(fmatch_sgd_config), preset);
+    }
+};
+
+struct trainer_config : fmatch_trainer_config {
+    explicit trainer_config(std::int32_t preset = FMATCH_PRESET_RECOMMENDED)
+    {
+        fmatch_trainer_config_init_sized(this, sizeof(fmatch_trainer_config), preset);
+    }
+};
+
+struct sampler_config : fmatch_sampler_config {
+    explicit sampler_config(std::int32_t preset = FMATCH_PRESET_RECOMMENDED)
+    {
+        fmatch_sampler_config_init_sized(this, sizeof(fmatch_sampler_config), preset);
+    }
+};
+
+/** A step's rows given by the caller. */
+struct batch : fmatch_batch {
+    batch() : fmatch_batch()
+    {
+        struct_size = sizeof(fmatch_batch);
+    }
+};
+
+/** The generator lent to a source's callback, valid during the call. */
+class generator
+{
+  public:
+    explicit generator(fmatch_random *lent) noexcept : random_(lent)
+    {
+    }
+
+    /** [n, k] numbers for the n rows of the callback, or n = 1 after set_row. */
+    void normal(std::int64_t n, std::int32_t k, float *out)
+    {
+        fmatch_random_draw_normal(random_, n, k, out);
+    }
+
+    void uniform(std::int64_t n, std::int32_t k, float *out)
+    {
+        fmatch_random_draw_uniform(random_, n, k, out);
+    }
+
+    void integer(std::int64_t n, std::int32_t k, std::int32_t bound, std::int32_t *out)
+    {
+        fmatch_random_draw_integer(random_, n, k, bound, out);
+    }
+
+    /** Go on with row i of the callback alone. */
+    void set_row(std::int64_t i)
+    {
+        fmatch_random_set_row(random_, i);
+    }
+
+    /** The next number of the row that set_row chose. */
+    float normal()
+    {
+        float value = 0;
+        normal(1, 1, &value);
+        return value;
+    }
+
+    float uniform()
+    {
+        float value = 0;
+        uniform(1, 1, &value);
+        return value;
+    }
+
+    std::int32_t integer(std::int32_t bound)
+    {
+        std::int32_t value = 0;
+        integer(1, 1, bound, &value);
+        return value;
+    }
+
+    fmatch_random *get() const noexcept
+    {
+        return random_;
+    }
+
+  private:
+    fmatch_random *random_;
+};
+
+/** Receives the library's messages; level is an fmatch_log_level. Any thread may call it. */
+typedef std::function<void(std::int32_t level, const char *message)> log_function;
+
+/** Fills x [n, dim] with rows first_row to first_row + n - 1. */
+typedef std::function<void(generator &random, std::int64_t first_row, std::int64_t n, float *x)>
+    draw_function;
+
+/** Writes v [n, dim] for x [n, dim] at times t [n]. Any thread that uses the model may call it. */
+typedef std::function<void(std::int64_t n, const float *x, const float *t, float *v)>
+    velocity_function;
+
+/** Is told how training goes, and returns true to stop it. */
+typedef std::function<bool(const fmatch_progress_info &info)> progress_function;
+
+/** Memory, log and processor of what is created from it. Thread-safe. */
+class context : public detail::owner<fmatch_context, fmatch_context_destroy>
+{
+  public:
+    explicit context(const context_config &config = context_config())
+    {
+        detail::check(fmatch_context_create(out(), &config));
+    }
+
+    /** With a function for messages, instead of config.log. */
+    explicit context(log_function log, const context_config &config = context_config())
+    {
+        fmatch_log_sink sink = fmatch_log_sink();
+        sink.struct_size = sizeof sink;
+        sink.write = write;
+        sink.destroy = detail::delete_user<log_function>;
+        context_config with_sink(config);
+        with_sink.log = &sink;
+        sink.user = new log_function(std::move(log));
+        detail::check(fmatch_context_create(out(), &with_sink));
+    }
+
+    std::int32_t threads() const noexcept
+    {
+        return fmatch_context_get_threads(get());
+    }
+
+    std::int32_t instruction_set() const noexcept
+    {
+        return fmatch_context_get_instruction_set(get());
+    }
+
+  private:
+    static void write(void *user, std::int32_t level, const char *message)
+    {
+        detail::guarded([&]() -> std::int32_t {
+            (*static_cast<log_function *>(user))(level, message);
+            return 0;
+        });
+    }
+};
+
+/** Where rows come from: noise or target. Immutable and thread-safe. */
+class source : public detail::owner<fmatch_source, fmatch_source_destroy>
+{
+  public:
+    /** N(0, I). */
+    static source normal(const context &parent, std::int32_t dim)
+    {
+        source made;
+        detail::check(fmatch_source_create_normal(made.out(), parent.get(), dim));
+        return made;
+    }
+
+    /** weights [K], means [K, dim], stds [K, dim]. */
+    static source gaussian_mixture(const context &parent, std::int32_t dim,
+                                   const std::vector<float> &weights,
+                                   const std::vector<float> &means, const std::vector<float> &stds)
+    {
+        const std::int64_t components = static_cast<std::int64_t>(weights.size());
+        if (dim >= 1) {
+            detail::check_size("means", means.size(), components * dim);
+            detail::check_size("stds", stds.size(), components * dim);
+        }
+        source made;
+        detail::check(fmatch_source_create_gaussian_mixture(
+            made.out(), parent.get(), dim, static_cast<std::int32_t>(components), weights.data(),
+            means.data(), stds.data()));
+        return made;
+    }
+
+    /** The rows [n, dim] of a vector, which the source keeps: move it in, and nothing is copied. */
+    static source array(const context &parent, std::int32_t dim, std::vector<float> rows,
+                        std::int32_t order = FMATCH_ORDER_SHUFFLED)
+    {
+        fmatch_array_config config;
+        fmatch_array_config_init(&config);
+        config.dim = dim;
+        config.n = detail::rows_in("rows", rows.size(), dim);
+        config.memory = FMATCH_MEMORY_BORROW;
+        config.order = order;
+        std::unique_ptr<std::vector<float>> kept(new std::vector<float>(std::move(rows)));
+        config.rows = kept->data();
+        config.destroy = detail::delete_user<std::vector<float>>;
+        config.user = kept.release();
+        return array(parent, config);
+    }
+
+    static source array(const context &parent, const fmatch_array_config &config)
+    {
+        source made;
+        detail::check(fmatch_source_create_array(made.out(), parent.get(), &config));
+        return made;
+    }
+
+    static source csv(const context &parent, const std::string &path,
+                      std::int32_t order = FMATCH_ORDER_SHUFFLED)
+    {
+        fmatch_csv_config config;
+        fmatch_csv_config_init(&config);
+        config.order = order;
+        source made;
+        detail::check(fmatch_source_create_csv(made.out(), parent.get(), path.c_str(), &config));
+        return made;
+    }
+
+    /** The function lives as long as anything that draws from the source. */
+    static source callback(const context &parent, std::int32_t dim, draw_function draw)
+    {
+        fmatch_source_callbacks callbacks = fmatch_source_callbacks();
+        callbacks.struct_size = sizeof callbacks;
+        callbacks.draw = draw_rows;
+        callbacks.destroy = detail::delete_user<draw_function>;
+        callbacks.user = new draw_function(std::move(draw));
+        source made;
+        detail::check(fmatch_source_create_callback(made.out(), parent.get(), dim, &callbacks));
+        return made;
+    }
+
+    std::int32_t dim() const noexcept
+    {
+        return fmatch_source_get_dim(get());
+    }
+
+    /** Rows that the source stores; 0 for a distribution. */
+    std::int64_t count_rows() const noexcept
+    {
+        return fmatch_source_count_rows(get());
+    }
+
+    void get_rows(std::int64_t first_row, std::int64_t n, float *x) const
+    {
+        detail::check(fmatch_source_get_rows(get(), first_row, n, x));
+    }
+
+    std::vector<float> get_rows(std::int64_t first_row, std::int64_t n) const
+    {
+        std::vector<float> x = detail::room<float>(n, dim());
+        get_rows(first_row, n, x.data());
+        return x;
+    }
+
+    void draw(std::uint64_t seed, std::int64_t first_row, std::int64_t n, float *x) const
+    {
+        detail::check(fmatch_source_draw(get(), seed, first_row, n, x));
+    }
+
+    std::vector<float> draw(std::uint64_t seed, std::int64_t first_row, std::int64_t n) const
+    {
+        std::vector<float> x = detail::room<float>(n, dim());
+        draw(seed, first_row, n, x.data());
+        return x;
+    }
+
+    struct moments {
+        std::vector<float> mean, deviation;
+    };
+
+    /** Mean and standard deviation of each column. */
+    moments evaluate_moments() const
+    {
+        moments m = {detail::room<float>(dim(), 1), detail::room<float>(dim(), 1)};
+        detail::check(fmatch_source_evaluate_moments(get(), m.mean.data(), m.deviation.data()));
+        return m;
+    }
+
+  private:
+    source() noexcept
+    {
+    }
+
+    static std::int32_t draw_rows(void *user, fmatch_random *random, std::int64_t first_row,
+                                  std::int64_t n, float *x)
+    {
+        return detail::guarded([&]() -> std::int32_t {
+            generator lent(random);
+            (*static_cast<draw_function *>(user))(lent, first_row, n, x);
+            return 0;
+        });
+    }
+};
+
+/** A velocity field v(x, t) and its noise. Thread-safe. */
+class model : public detail::owner<fmatch_model, fmatch_model_destroy>
+{
+  public:
+    static model mlp(const context &parent, const fmatch_mlp_config &config)
+    {
+        model made;
+        detail::check(fmatch_model_create_mlp(made.out(), parent.get(), &config));
+        return made;
+    }
+
+    /** The exact field from N(0, I) to a Gaussian mixture. */
+    static model closed_form(const context &parent, const source &target)
+    {
+        model made;
+        detail::check(fmatch_model_create_closed_form(made.out(), parent.get(), target.get()));
+        return made;
+    }
+
+    /** From N(0, I). The function lives as long as anything that evaluates the model. */
+    static model callback(const context &parent, std::int32_t dim, velocity_function velocity)
+    {
+        return callback(parent, dim, std::move(velocity), nullptr);
+    }
+
+    static model callback(const context &parent, std::int32_t dim, velocity_function velocity,
+                          const source &noise)
+    {
+        return callback(parent, dim, std::move(velocity), noise.get());
+    }
+
+    /** The model of a file that save() wrote. */
+    static model load(const context &parent, const std::string &path)
+    {
+        model made;
+        detail::check(fmatch_model_load(made.out(), parent.get(), path.c_str()));
+        return made;
+    }
+
+    void save(const std::string &path) const
+    {
+        detail::check(fmatch_model_save(get(), path.c_str()));
+    }
+
+    /** Parameters from a safetensors file; "net." of the names is `prefix` in the file. */
+    void load_tensors(const std::string &path, const std::string &prefix = "net.",
+                      const std::map<std::string, std::string> &file_name_of =
+                          std::map<std::string, std::string>())
+    {
+        std::vector<const char *> ours, theirs;
+        for (const std::pair<const std::string, std::string> &entry : file_name_of) {
+            ours.push_back(entry.first.c_str());
+            theirs.push_back(entry.second.c_str());
+        }
+        fmatch_tensor_map map = fmatch_tensor_map();
+        map.struct_size = sizeof map;
+        map.renamed = static_cast<std::int32_t>(ours.size());
+        map.prefix = prefix.c_str();
+        map.model_names = ours.data();
+        map.file_names = theirs.data();
+        detail::check(fmatch_model_load_tensors(get(), path.c_str(), &map));
+    }
+
+    /** An independent model with the present parameters. */
+    model copy() const
+    {
+        model made;
+        detail::check(fmatch_model_create_copy(made.out(), get()));
+        return made;
+    }
+
+    std::int32_t dim() const noexcept
+    {
+        return fmatch_model_get_dim(get());
+    }
+
+    /** v [n, dim] for x [n, dim] at times t [n]. */
+    void evaluate(std::int64_t n, const float *x, const float *t, float *v) const
+    {
+        detail::check(fmatch_model_evaluate(get(), n, x, t, nullptr, v));
+    }
+
+    std::vector<float> evaluate(const std::vector<float> &x, const std::vector<float> &t) const
+    {
+        std::vector<float> v = detail::room<float>(rows_of(x, t), dim());
+        evaluate(rows_of(x, t), x.data(), t.data(), v.data());
+        return v;
+    }
+
+    /** log p_t(x) [n] of a closed-form model. */
+    void evaluate_log_density(std::int64_t n, const float *x, const float *t,
+                              double *log_density) const
+    {
+        detail::check(fmatch_model_evaluate_log_density(get(), n, x, t, log_density));
+    }
+
+    std::vector<double> evaluate_log_density(const std::vector<float> &x,
+                                             const std::vector<float> &t) const
+    {
+        std::vector<double> values = detail::room<double>(rows_of(x, t), 1);
+        evaluate_log_density(rows_of(x, t), x.data(), t.data(), values.data());
+        return values;
+    }
+
+    /** p_t(x) [n] of a closed-form model. */
+    void evaluate_density(std::int64_t n, const float *x, const float *t, double *density) const
+    {
+        detail::check(fmatch_model_evaluate_density(get(), n, x, t, density));
+    }
+
+    std::vector<double> evaluate_density(const std::vector<float> &x,
+                                         const std::vector<float> &t) const
+    {
+        std::vector<double> values = detail::room<double>(rows_of(x, t), 1);
+        evaluate_density(rows_of(x, t), x.data(), t.data(), values.data());
+        return values;
+    }
+
+    /** The loss that no network can go below; of a closed-form model. */
+    double evaluate_irreducible_loss(double *standard_error = nullptr) const
+    {
+        double loss = 0;
+        detail::check(fmatch_model_evaluate_irreducible_loss(get(), &loss, standard_error));
+        return loss;
+    }
+
+    /** A named array of parameters. */
+    struct tensor {
+        std::string name;
+        std::vector<std::int64_t> shape; /**< {out, in} for a weight, {out} for a bias */
+
+        std::int64_t count() const
+        {
+            std::int64_t product = 1;
+            for (std::int64_t size : shape)
+                product *= size;
+            return product;
+        }
+    };
+
+    std::int64_t count_parameters() const noexcept
+    {
+        return fmatch_model_count_parameters(get());
+    }
+
+    /** Names and shapes of all arrays of parameters. */
+    std::vector<tensor> tensors() const
+    {
+        std::vector<tensor> all;
+        for (std::int32_t i = 0; i < fmatch_model_count_tensors(get()); i++) {
+            fmatch_tensor_info info = fmatch_tensor_info();
+            info.struct_size = sizeof info;
+            detail::check(fmatch_model_get_tensor_info(get(), i, &info));
+            tensor one;
+            one.name = info.name;
+            one.shape.assign(info.shape, info.shape + info.rank);
+            all.push_back(std::move(one));
+        }
+        return all;
+    }
+
+    std::vector<float> get_tensor(const std::string &name) const
+    {
+        std::vector<float> values = detail::room<float>(count_of(name), 1);
+        detail::check(fmatch_model_get_tensor(
+            get(), name.c_str(), static_cast<std::int64_t>(values.size()), values.data()));
+        return values;
+    }
+
+    void set_tensor(const std::string &name, const std::vector<float> &values)
+    {
+        detail::check(fmatch_model_set_tensor(
+            get(), name.c_str(), static_cast<std::int64_t>(values.size()), values.data()));
+    }
+
+  private:
+    model() noexcept
+    {
+    }
+
+    static model callback(const context &parent, std::int32_t dim, velocity_function velocity,
+                          const fmatch_source *noise)
+    {
+        fmatch_velocity_callbacks callbacks = fmatch_velocity_callbacks();
+        callbacks.struct_size = sizeof callbacks;
+        callbacks.evaluate = evaluate_rows;
+        callbacks.destroy = detail::delete_user<velocity_function>;
+        callbacks.user = new velocity_function(std::move(velocity));
+        model made;
+        detail::check(
+            fmatch_model_create_callback(made.out(), parent.get(), dim, &callbacks, noise));
+        return made;
+    }
+
+    static std::int32_t evaluate_rows(void *user, std::int64_t n, const float *x, const float *t,
+                                      const float *, float *v)
+    {
+        return detail::guarded([&]() -> std::int32_t {
+            (*static_cast<velocity_function *>(user))(n, x, t, v);
+            return 0;
+        });
+    }
+
+    std::int64_t rows_of(const std::vector<float> &x, const std::vector<float> &t) const
+    {
+        const std::int64_t n = static_cast<std::int64_t>(t.size());
+        detail::check_size("x", x.size(), n * dim());
+        return n;
+    }
+
+    /** 0 for a name that the model does not have, which the library refuses by name. */
+    std::int64_t count_of(const std::string &name) const
+    {
+        for (const tensor &one : tensors())
+            if (one.name == name)
+                return one.count();
+        return 0;
+    }
+};
+
+/** How a gradient changes the parameters; belongs to one trainer. */
+class optimizer : public detail::owner<fmatch_optimizer, fmatch_optimizer_destroy>
+{
+  public:
+    static optimizer adam(const context &parent, const fmatch_adam_config &config = adam_config())
+    {
+        optimizer made;
+        detail::check(fmatch_optimizer_create_adam(made.out(), parent.get(), &config));
+        return made;
+    }
+
+    static optimizer sgd(const context &parent, const fmatch_sgd_config &config = sgd_config())
+    {
+        optimizer made;
+        detail::check(fmatch_optimizer_create_sgd(made.out(), parent.get(), &config));
+        return made;
+    }
+
+    double learning_rate() const noexcept
+    {
+        return fmatch_optimizer_get_learning_rate(get());
+    }
+
+    void set_learning_rate(double rate)
+    {
+        detail::check(fmatch_optimizer_set_learning_rate(get(), rate));
+    }
+
+  private:
+    optimizer() noexcept
+    {
+    }
+};
+
+/** Fits a model's velocity to pairs of noise and data. One thread at a time. */
+class trainer : public detail::owner<fmatch_trainer, fmatch_trainer_destroy>
+{
+  public:
+    trainer(const model &network, const optimizer &rule, const source &target,
+            const fmatch_trainer_config &config = trainer_config())
+    {
+        detail::check(
+            fmatch_trainer_create(out(), network.get(), rule.get(), target.get(), &config));
+    }
+
+    /** Without a target: for run_batch alone. */
+    trainer(const model &network, const optimizer &rule,
+            const fmatch_trainer_config &config = trainer_config())
+    {
+        detail::check(fmatch_trainer_create(out(), network.get(), rule.get(), nullptr, &config));
+    }
+
+    /**
+     * Train, and publish the parameters to the model.
+     *
+     * @param steps     to take.
+     * @param progress  called every `every` steps, and after the last; may be empty. 0: about a
+     * hundred times.
+     *
+     * @return false if progress asked to stop; the steps until then are kept.
+     */
+    bool run(std::int64_t steps, const progress_function &progress = progress_function(),
+             std::int64_t every = 0)
+    {
+        fmatch_progress reports = fmatch_progress();
+        reports.struct_size = sizeof reports;
+        reports.every = every;
+        reports.report = report;
+        reports.user = const_cast<progress_function *>(&progress);
+        const fmatch_status status =
+            fmatch_trainer_run(get(), steps, progress ? &reports : nullptr);
+        detail::check(status == FMATCH_ERROR_CANCELLED ? static_cast<fmatch_status>(FMATCH_OK)
+                                                       : status);
+        return status == FMATCH_OK;
+    }
+
+    /** One step on the caller's own rows; the loss before it. */
+    double run_batch(const fmatch_batch &rows)
+    {
+        double loss = 0;
+        detail::check(fmatch_trainer_run_batch(get(), &rows, &loss));
+        return loss;
+    }
+
+    /** Loss and gradient on the caller's own rows, without a step. */
+    double evaluate_batch(const fmatch_batch &rows)
+    {
+        double loss = 0;
+        detail::check(fmatch_trainer_evaluate_batch(get(), &rows, &loss));
+        return loss;
+    }
+
+    /** Gradient of the last batch; `shape` is one of the model's tensors(). */
+    std::vector<float> get_gradient(const model::tensor &shape) const
+    {
+        std::vector<float> values = detail::room<float>(shape.count(), 1);
+        detail::check(
+            fmatch_trainer_get_gradient(get(), shape.name.c_str(), shape.count(), values.data()));
+        return values;
+    }
+
+    /** Loss of the present parameters on n fixed draws. */
+    double evaluate(std::uint64_t seed, std::int64_t n)
+    {
+        double loss = 0;
+        detail::check(fmatch_trainer_evaluate(get(), seed, n, &loss));
+        return loss;
+    }
+
+    std::int64_t count_steps() const noexcept
+    {
+        return fmatch_trainer_count_steps(get());
+    }
+
+    std::vector<double> get_losses(std::int64_t first, std::int64_t n) const
+    {
+        std::vector<double> values = detail::room<double>(n, 1);
+        detail::check(fmatch_trainer_get_losses(get(), first, n, values.data()));
+        return values;
+    }
+
+    /** The loss of every step so far. */
+    std::vector<double> get_losses() const
+    {
+        return get_losses(0, count_steps());
+    }
+
+  private:
+    static std::int32_t report(void *user, const fmatch_progress_info *info)
+    {
+        return detail::guarded([&]() -> std::int32_t {
+            return (*static_cast<const progress_function *>(user))(*info) ? 1 : 0;
+        });
+    }
+};
+
+/** Integrates dx/dt = v(x, t). One thread at a time; any number may share a model. */
+class sampler : public detail::owner<fmatch_sampler, fmatch_sampler_destroy>
+{
+  public:
+    explicit sampler(const model &field, const fmatch_sampler_config &config = sampler_config())
+        : dim_(field.dim())
+    {
+        detail::check(fmatch_sampler_create(out(), field.get(), &config));
+    }
+
+    /** n samples, x [n, dim]. */
+    void draw(std::uint64_t seed, std::int64_t first_row, std::int64_t n, float *x)
+    {
+        detail::check(fmatch_sampler_draw(get(), seed, first_row, n, nullptr, x));
+    }
+
+    std::vector<float> draw(std::uint64_t seed, std::int64_t first_row, std::int64_t n)
+    {
+        std::vector<float> x = detail::room<float>(n, dim_);
+        draw(seed, first_row, n, x.data());
+        return x;
+    }
+
+    /** As draw, keeping every step: [count_times, n, dim]. */
+    void draw_trajectory(std::uint64_t seed, std::int64_t first_row, std::int64_t n,
+                         float *trajectory)
+    {
+        detail::check(
+            fmatch_sampler_draw_trajectory(get(), seed, first_row, n, nullptr, trajectory));
+    }
+
+    std::vector<float> draw_trajectory(std::uint64_t seed, std::int64_t first_row, std::int64_t n)
+    {
+        std::vector<float> trajectory = detail::room<float>(n, dim_ * count_times());
+        draw_trajectory(seed, first_row, n, trajectory.data());
+        return trajectory;
+    }
+
+    /** x_end [n, dim] for x_start [n, dim], which may be the same array. */
+    void integrate(std::int64_t n, const float *x_start, float *x_end)
+    {
+        detail::check(fmatch_sampler_integrate(get(), n, x_start, nullptr, x_end));
+    }
+
+    std::vector<float> integrate(const std::vector<float> &x_start)
+    {
+        std::vector<float> x_end(x_start.size());
+        integrate(detail::rows_in("x_start", x_start.size(), dim_), x_start.data(), x_end.data());
+        return x_end;
+    }
+
+    /** As integrate, keeping every step: [count_times, n, dim]. */
+    void integrate_trajectory(std::int64_t n, const float *x_start, float *trajectory)
+    {
+        detail::check(fmatch_sampler_integrate_trajectory(get(), n, x_start, nullptr, trajectory));
+    }
+
+    std::vector<float> integrate_trajectory(const std::vector<float> &x_start)
+    {
+        const std::int64_t n = detail::rows_in("x_start", x_start.size(), dim_);
+        std::vector<float> trajectory = detail::room<float>(n, dim_ * count_times());
+        integrate_trajectory(n, x_start.data(), trajectory.data());
+        return trajectory;
+    }
+
+    std::int64_t count_times() const noexcept
+    {
+        return fmatch_sampler_count_times(get());
+    }
+
+    /** Times of a trajectory, from t_start to t_end. */
+    std::vector<double> get_times() const
+    {
+        std::vector<double> times = detail::room<double>(count_times(), 1);
+        detail::check(fmatch_sampler_get_times(get(), times.data()));
+        return times;
+    }
+
+    /** Evaluations of the field that a row costs. */
+    std::int64_t count_evaluations() const noexcept
+    {
+        return fmatch_sampler_count_evaluations(get());
+    }
+
+  private:
+    std::int32_t dim_;
+};
+
+/** Energy distance between x [n, dim] and y [m, dim]. */
+inline double energy_distance(std::int32_t dim, const std::vector<float> &x,
+                              const std::vector<float> &y)
+{
+    double distance = 0;
+    detail::check(fmatch_metrics_evaluate_energy_distance(
+        dim, detail::rows_in("x", x.size(), dim), x.data(), detail::rows_in("y", y.size(), dim),
+        y.data(), &distance));
+    return distance;
+}
+
+struct wasserstein_distances {
+    double w1, w2; /**< w2 is not squared */
+};
+
+/** Wasserstein distances of two samples on the line. */
+inline wasserstein_distances wasserstein_1d(const context &parent, const std::vector<float> &x,
+                                            const std::vector<float> &y)
+{
+    wasserstein_distances distances = {0, 0};
+    detail::check(fmatch_metrics_evaluate_wasserstein_1d(
+        parent.get(), static_cast<std::int64_t>(x.size()), x.data(),
+        static_cast<std::int64_t>(y.size()), y.data(), &distances.w1, &distances.w2));
+    return distances;
+}
+
+} // namespace flowmatch
+
+#endif

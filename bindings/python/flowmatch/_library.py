@@ -1,0 +1,275 @@
+"""The shared library: where it is found, its structs, and one table of its functions."""
+
+import ctypes
+import os
+from ctypes import (CFUNCTYPE, POINTER, Structure, c_char_p, c_double, c_int32, c_int64,
+                    c_size_t, c_uint32, c_uint64, c_void_p)
+from pathlib import Path
+from typing import Any, Dict, List, Tuple
+
+#: Number of the binary interface that the structs and the table below describe.
+ABI_VERSION = 0
+
+STATUS = c_int32
+#: Handles and data travel as plain addresses; the names in the table say what they point to.
+HANDLE = NEW_HANDLE_VALUE = FLOATS = DOUBLES = INTEGERS = c_void_p
+NEW_HANDLE = POINTER(c_void_p)
+
+WRITE_LOG = CFUNCTYPE(None, c_void_p, c_int32, c_char_p)
+DRAW = CFUNCTYPE(c_int32, c_void_p, c_void_p, c_int64, c_int64, c_void_p)
+EVALUATE = CFUNCTYPE(c_int32, c_void_p, c_int64, c_void_p, c_void_p, c_void_p, c_void_p)
+
+#: What the library may call after the call that handed it over.
+KEPT_CALLBACKS = (WRITE_LOG, DRAW, EVALUATE)
+
+
+class LogSink(Structure):
+    _fields_ = [('struct_size', c_uint32), ('flags', c_uint32), ('write', WRITE_LOG),
+                ('destroy', c_void_p), ('user', c_void_p)]
+
+
+class ContextConfig(Structure):
+    _fields_ = [('struct_size', c_uint32), ('threads', c_int32), ('allocator', c_void_p),
+                ('log', POINTER(LogSink)), ('instruction_set', c_int32), ('flags', c_uint32)]
+
+
+class ArrayConfig(Structure):
+    _fields_ = [('struct_size', c_uint32), ('dim', c_int32), ('n', c_int64), ('rows', FLOATS),
+                ('memory', c_int32), ('order', c_int32), ('destroy', c_void_p),
+                ('user', c_void_p)]
+
+
+class CsvConfig(Structure):
+    _fields_ = [('struct_size', c_uint32), ('order', c_int32)]
+
+
+class SourceCallbacks(Structure):
+    _fields_ = [('struct_size', c_uint32), ('flags', c_uint32), ('draw', DRAW),
+                ('destroy', c_void_p), ('user', c_void_p)]
+
+
+class MlpConfig(Structure):
+    _fields_ = [('struct_size', c_uint32), ('dim', c_int32), ('hidden_layers', c_int32),
+                ('hidden_width', c_int32), ('hidden_widths', INTEGERS), ('activation', c_int32),
+                ('flags', c_uint32), ('seed', c_uint64), ('data_mean', FLOATS),
+                ('data_std', FLOATS), ('noise', HANDLE)]
+
+
+class VelocityCallbacks(Structure):
+    _fields_ = [('struct_size', c_uint32), ('flags', c_uint32), ('evaluate', EVALUATE),
+                ('destroy', c_void_p), ('user', c_void_p)]
+
+
+class TensorInfo(Structure):
+    _fields_ = [('struct_size', c_uint32), ('rank', c_int32), ('shape', c_int64 * 2),
+                ('name', c_char_p)]
+
+
+class TensorMap(Structure):
+    _fields_ = [('struct_size', c_uint32), ('renamed', c_int32), ('prefix', c_char_p),
+                ('model_names', POINTER(c_char_p)), ('file_names', POINTER(c_char_p))]
+
+
+class AdamConfig(Structure):
+    _fields_ = [('struct_size', c_uint32), ('flags', c_uint32), ('learning_rate', c_double),
+                ('beta1', c_double), ('beta2', c_double), ('epsilon', c_double)]
+
+
+class SgdConfig(Structure):
+    _fields_ = [('struct_size', c_uint32), ('flags', c_uint32), ('learning_rate', c_double),
+                ('momentum', c_double)]
+
+
+class TrainerConfig(Structure):
+    _fields_ = [('struct_size', c_uint32), ('batch', c_int32), ('seed', c_uint64)]
+
+
+class ProgressInfo(Structure):
+    _fields_ = [('struct_size', c_uint32), ('flags', c_uint32), ('step', c_int64),
+                ('steps', c_int64), ('loss', c_double), ('learning_rate', c_double),
+                ('seconds', c_double)]
+
+
+REPORT = CFUNCTYPE(c_int32, c_void_p, POINTER(ProgressInfo))
+
+
+class ProgressCallbacks(Structure):
+    _fields_ = [('struct_size', c_uint32), ('flags', c_uint32), ('every', c_int64),
+                ('report', REPORT), ('user', c_void_p)]
+
+
+class Batch(Structure):
+    _fields_ = [('struct_size', c_uint32), ('flags', c_uint32), ('n', c_int64),
+                ('target', FLOATS), ('noise', FLOATS), ('t', FLOATS)]
+
+
+class SamplerConfig(Structure):
+    _fields_ = [('struct_size', c_uint32), ('solver', c_int32), ('steps', c_int64),
+                ('t_start', c_double), ('t_end', c_double)]
+
+
+#: C name of every struct that is mirrored; fmatch_allocator alone is not, as Python has no use
+#: for it.
+STRUCTS = {
+    'fmatch_log_sink': LogSink,
+    'fmatch_context_config': ContextConfig,
+    'fmatch_array_config': ArrayConfig,
+    'fmatch_csv_config': CsvConfig,
+    'fmatch_source_callbacks': SourceCallbacks,
+    'fmatch_mlp_config': MlpConfig,
+    'fmatch_velocity_callbacks': VelocityCallbacks,
+    'fmatch_tensor_info': TensorInfo,
+    'fmatch_tensor_map': TensorMap,
+    'fmatch_adam_config': AdamConfig,
+    'fmatch_sgd_config': SgdConfig,
+    'fmatch_trainer_config': TrainerConfig,
+    'fmatch_progress_info': ProgressInfo,
+    'fmatch_progress': ProgressCallbacks,
+    'fmatch_batch': Batch,
+    'fmatch_sampler_config': SamplerConfig,
+}
+
+#: Every function of the library: its result, then its parameters.
+FUNCTIONS: Dict[str, List[Any]] = {
+    'fmatch_version_get_abi': [c_int32],
+    'fmatch_version_get_text': [c_char_p],
+    'fmatch_status_get_name': [c_char_p, STATUS],
+    'fmatch_status_get_text': [c_char_p, STATUS],
+    'fmatch_error_detail': [c_char_p],
+    'fmatch_error_callback_code': [c_int32],
+
+    'fmatch_context_config_init_sized': [None, POINTER(ContextConfig), c_size_t],
+    'fmatch_context_create': [STATUS, NEW_HANDLE, POINTER(ContextConfig)],
+    'fmatch_context_destroy': [None, NEW_HANDLE],
+    'fmatch_context_get_instruction_set': [c_int32, HANDLE],
+    'fmatch_context_get_threads': [c_int32, HANDLE],
+
+    'fmatch_random_draw_integer': [None, HANDLE, c_int64, c_int32, c_int32, INTEGERS],
+    'fmatch_random_draw_normal': [None, HANDLE, c_int64, c_int32, FLOATS],
+    'fmatch_random_draw_uniform': [None, HANDLE, c_int64, c_int32, FLOATS],
+    'fmatch_random_set_row': [None, HANDLE, c_int64],
+
+    'fmatch_array_config_init_sized': [None, POINTER(ArrayConfig), c_size_t],
+    'fmatch_csv_config_init_sized': [None, POINTER(CsvConfig), c_size_t],
+    'fmatch_source_count_rows': [c_int64, HANDLE],
+    'fmatch_source_create_array': [STATUS, NEW_HANDLE, HANDLE, POINTER(ArrayConfig)],
+    'fmatch_source_create_callback': [STATUS, NEW_HANDLE, HANDLE, c_int32,
+                                      POINTER(SourceCallbacks)],
+    'fmatch_source_create_csv': [STATUS, NEW_HANDLE, HANDLE, c_char_p, POINTER(CsvConfig)],
+    'fmatch_source_create_gaussian_mixture': [STATUS, NEW_HANDLE, HANDLE, c_int32, c_int32, FLOATS,
+                                              FLOATS, FLOATS],
+    'fmatch_source_create_normal': [STATUS, NEW_HANDLE, HANDLE, c_int32],
+    'fmatch_source_destroy': [None, NEW_HANDLE],
+    'fmatch_source_draw': [STATUS, HANDLE, c_uint64, c_int64, c_int64, FLOATS],
+    'fmatch_source_evaluate_moments': [STATUS, HANDLE, FLOATS, FLOATS],
+    'fmatch_source_get_dim': [c_int32, HANDLE],
+    'fmatch_source_get_rows': [STATUS, HANDLE, c_int64, c_int64, FLOATS],
+
+    'fmatch_mlp_config_init_sized': [None, POINTER(MlpConfig), c_size_t, c_int32],
+    'fmatch_model_count_parameters': [c_int64, HANDLE],
+    'fmatch_model_count_tensors': [c_int32, HANDLE],
+    'fmatch_model_create_callback': [STATUS, NEW_HANDLE, HANDLE, c_int32,
+                                     POINTER(VelocityCallbacks), HANDLE],
+    'fmatch_model_create_closed_form': [STATUS, NEW_HANDLE, HANDLE, HANDLE],
+    'fmatch_model_create_copy': [STATUS, NEW_HANDLE, HANDLE],
+    'fmatch_model_create_mlp': [STATUS, NEW_HANDLE, HANDLE, POINTER(MlpConfig)],
+    'fmatch_model_destroy': [None, NEW_HANDLE],
+    'fmatch_model_evaluate': [STATUS, HANDLE, c_int64, FLOATS, FLOATS, FLOATS, FLOATS],
+    'fmatch_model_evaluate_density': [STATUS, HANDLE, c_int64, FLOATS, FLOATS, DOUBLES],
+    'fmatch_model_evaluate_irreducible_loss': [STATUS, HANDLE, DOUBLES, DOUBLES],
+    'fmatch_model_evaluate_log_density': [STATUS, HANDLE, c_int64, FLOATS, FLOATS, DOUBLES],
+    'fmatch_model_get_dim': [c_int32, HANDLE],
+    'fmatch_model_get_tensor': [STATUS, HANDLE, c_char_p, c_int64, FLOATS],
+    'fmatch_model_get_tensor_info': [STATUS, HANDLE, c_int32, POINTER(TensorInfo)],
+    'fmatch_model_load': [STATUS, NEW_HANDLE, HANDLE, c_char_p],
+    'fmatch_model_load_tensors': [STATUS, HANDLE, c_char_p, POINTER(TensorMap)],
+    'fmatch_model_save': [STATUS, HANDLE, c_char_p],
+    'fmatch_model_set_tensor': [STATUS, HANDLE, c_char_p, c_int64, FLOATS],
+
+    'fmatch_adam_config_init_sized': [None, POINTER(AdamConfig), c_size_t, c_int32],
+    'fmatch_optimizer_create_adam': [STATUS, NEW_HANDLE, HANDLE, POINTER(AdamConfig)],
+    'fmatch_optimizer_create_sgd': [STATUS, NEW_HANDLE, HANDLE, POINTER(SgdConfig)],
+    'fmatch_optimizer_destroy': [None, NEW_HANDLE],
+    'fmatch_optimizer_get_learning_rate': [c_double, HANDLE],
+    'fmatch_optimizer_set_learning_rate': [STATUS, HANDLE, c_double],
+    'fmatch_sgd_config_init_sized': [None, POINTER(SgdConfig), c_size_t, c_int32],
+
+    'fmatch_trainer_config_init_sized': [None, POINTER(TrainerConfig), c_size_t, c_int32],
+    'fmatch_trainer_count_steps': [c_int64, HANDLE],
+    'fmatch_trainer_create': [STATUS, NEW_HANDLE, HANDLE, HANDLE, HANDLE, POINTER(TrainerConfig)],
+    'fmatch_trainer_destroy': [None, NEW_HANDLE],
+    'fmatch_trainer_evaluate': [STATUS, HANDLE, c_uint64, c_int64, DOUBLES],
+    'fmatch_trainer_evaluate_batch': [STATUS, HANDLE, POINTER(Batch), DOUBLES],
+    'fmatch_trainer_get_gradient': [STATUS, HANDLE, c_char_p, c_int64, FLOATS],
+    'fmatch_trainer_get_losses': [STATUS, HANDLE, c_int64, c_int64, DOUBLES],
+    'fmatch_trainer_run': [STATUS, HANDLE, c_int64, POINTER(ProgressCallbacks)],
+    'fmatch_trainer_run_batch': [STATUS, HANDLE, POINTER(Batch), DOUBLES],
+
+    'fmatch_sampler_config_init_sized': [None, POINTER(SamplerConfig), c_size_t, c_int32],
+    'fmatch_sampler_count_evaluations': [c_int64, HANDLE],
+    'fmatch_sampler_count_times': [c_int64, HANDLE],
+    'fmatch_sampler_create': [STATUS, NEW_HANDLE, HANDLE, POINTER(SamplerConfig)],
+    'fmatch_sampler_destroy': [None, NEW_HANDLE],
+    'fmatch_sampler_draw': [STATUS, HANDLE, c_uint64, c_int64, c_int64, FLOATS, FLOATS],
+    'fmatch_sampler_draw_trajectory': [STATUS, HANDLE, c_uint64, c_int64, c_int64, FLOATS, FLOATS],
+    'fmatch_sampler_get_times': [STATUS, HANDLE, DOUBLES],
+    'fmatch_sampler_integrate': [STATUS, HANDLE, c_int64, FLOATS, FLOATS, FLOATS],
+    'fmatch_sampler_integrate_trajectory': [STATUS, HANDLE, c_int64, FLOATS, FLOATS, FLOATS],
+
+    'fmatch_metrics_evaluate_energy_distance': [STATUS, c_int32, c_int64, FLOATS, c_int64, FLOATS,
+                                                DOUBLES],
+    'fmatch_metrics_evaluate_wasserstein_1d': [STATUS, HANDLE, c_int64, FLOATS, c_int64, FLOATS,
+                                               DOUBLES, DOUBLES],
+}
+
+
+def _candidates() -> List[Tuple[str, str]]:
+    """Where the library may be, best first, as (what to load, why there)."""
+    chosen = os.environ.get('FLOWMATCH_LIBRARY')
+    if chosen:
+        return [(chosen, 'which FLOWMATCH_LIBRARY names')]
+    names = [f'libflowmatch.so.{ABI_VERSION}', f'libflowmatch.{ABI_VERSION}.dylib']
+    found = []
+    for name in names:
+        beside = Path(__file__).resolve().with_name(name)
+        if beside.exists():
+            found.append((str(beside), 'beside the package'))
+    try:
+        from ._installed import LIBRARY_FOLDER
+        found += [(str(Path(LIBRARY_FOLDER, name)), 'where it was installed') for name in names
+                  if Path(LIBRARY_FOLDER, name).exists()]
+    except ImportError:
+        pass
+    return found + [(name, "by the system's search") for name in names]
+
+
+def _open() -> ctypes.CDLL:
+    failures = []
+    for name, reason in _candidates():
+        try:
+            return ctypes.CDLL(name)
+        except OSError as error:
+            failures.append(f'{name}, {reason}: {error}')
+    raise ImportError('libflowmatch cannot be loaded; set FLOWMATCH_LIBRARY to its path. Tried:\n  '
+                      + '\n  '.join(failures))
+
+
+def _load() -> ctypes.CDLL:
+    library = _open()
+    for name, (result, *parameters) in FUNCTIONS.items():
+        try:
+            function = getattr(library, name)
+        except AttributeError:
+            raise ImportError(f'{library._name} has no function {name}; it is not the libflowmatch '
+                              f'that this package was made for') from None
+        function.restype, function.argtypes = result, parameters
+    abi = library.fmatch_version_get_abi()
+    if abi != ABI_VERSION:
+        raise ImportError(f'{library._name} has the binary interface {abi}; this package was made '
+                          f'for {ABI_VERSION}')
+    return library
+
+
+library = _load()
+#: What was loaded: a path, or the name that the system's search was given.
+PATH: str = library._name

@@ -1,0 +1,246 @@
+"""Models: a velocity field v(x, t), and what is needed to sample from it."""
+
+import ctypes
+from collections.abc import Mapping as MappingBase
+from ctypes import byref, c_char_p, c_double, sizeof
+from typing import Any, Callable, Iterator, Mapping, Optional, Sequence, Tuple
+
+import numpy as np
+
+from . import _library
+from ._arrays import address, bounded, path_bytes, rows_of, times_of, view, with_shape
+from ._calls import guarded
+from ._handle import PRESETS, Handle, new_config, number_of
+from ._library import library
+from .context import Context, default_context
+from .source import Source
+
+ACTIVATIONS = {'gelu': 0, 'gelu_tanh': 1, 'relu': 2, 'silu': 3, 'tanh': 4, 'elu': 5, 'selu': 6,
+               'softplus': 7}
+
+#: velocity(x, t) returns v [n, dim] for x [n, dim] at times t [n].
+VelocityFunction = Callable[[np.ndarray, np.ndarray], Any]
+
+
+class Parameters(MappingBase):
+    """The parameters of a model by name, as PyTorch has them: "net.0.weight" [out, in].
+
+    Reading gives a copy, which is marked read-only so that nobody mistakes it for the model's own;
+    `parameters[name] = array` and `parameters.update(...)` change the model.
+    """
+
+    def __init__(self, model: 'Model'):
+        self._model = model
+
+    def shape(self, name: str) -> Tuple[int, ...]:
+        """Shape of one array: (out, in) for a weight, (out,) for a bias."""
+        for known, shape in self._shapes():
+            if known == name:
+                return shape
+        raise KeyError(name)
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        values = np.empty(self.shape(name), np.float32)
+        self._model._call(library.fmatch_model_get_tensor, name.encode(), values.size,
+                          address(values))
+        values.flags.writeable = False
+        return values
+
+    def __setitem__(self, name: str, values: Any) -> None:
+        array = with_shape(name, values, self.shape(name))
+        self._model._call(library.fmatch_model_set_tensor, name.encode(), array.size,
+                          address(array))
+
+    def update(self, values: Mapping[str, Any]) -> None:
+        """Set several arrays. Names and shapes are checked before the first is set."""
+        arrays = {name: with_shape(name, value, self.shape(name)) for name, value in values.items()}
+        for name, array in arrays.items():
+            self[name] = array
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name, _ in self._shapes())
+
+    def __len__(self) -> int:
+        return library.fmatch_model_count_tensors(self._model._address)
+
+    def __repr__(self) -> str:
+        return f'Parameters({dict(self._shapes())})'
+
+    def _shapes(self) -> Iterator[Tuple[str, Tuple[int, ...]]]:
+        info = _library.TensorInfo(struct_size=sizeof(_library.TensorInfo))
+        for index in range(len(self)):
+            self._model._call(library.fmatch_model_get_tensor_info, index, byref(info))
+            yield info.name.decode(), tuple(info.shape[:info.rank])
+
+
+class Model(Handle):
+    """A velocity field and its noise distribution. Made by its class methods.
+
+    Any number of threads may use it, also while it is trained: a call that is under way goes on
+    with the parameters it began with.
+    """
+
+    _kind = 'model'
+
+    @classmethod
+    def mlp(cls, dim: int, hidden_layers: Optional[int] = None, hidden_width: Optional[int] = None,
+            hidden_widths: Optional[Sequence[int]] = None, activation: Optional[str] = None,
+            seed: Optional[int] = None, data_mean: Any = None, data_std: Any = None,
+            noise: Optional[Source] = None, preset: str = 'recommended',
+            context: Optional[Context] = None) -> 'Model':
+        """A multilayer perceptron with input [t, x].
+
+        Args:
+            dim: columns of x.
+            hidden_layers, hidden_width: 2 and 64 where not given.
+            hidden_widths: the width of each layer, instead of the two.
+            activation: 'gelu' where not given, 'gelu_tanh', 'relu', 'silu', 'tanh', 'elu', 'selu'
+                or 'softplus'.
+            seed: of the initialisation. Default 0.
+            data_mean, data_std: [dim], standardisation: the network sees (x - mean) / std. See
+                Source.moments().
+            noise: the distribution at t = 0, in data units. Default N(mean, std^2).
+            preset: 'recommended', or 'plain', which never changes.
+        """
+        widths = None
+        if hidden_widths is not None:
+            widths = np.ascontiguousarray(hidden_widths, dtype=np.int32)
+            if hidden_layers is None:
+                hidden_layers = widths.size
+            widths = widths.reshape(bounded('hidden_layers', hidden_layers, ctypes.c_int32))
+        mean = None if data_mean is None else with_shape('data_mean', data_mean, (dim,))
+        std = None if data_std is None else with_shape('data_std', data_std, (dim,))
+        config = new_config(
+            _library.MlpConfig, library.fmatch_mlp_config_init_sized,
+            number_of('preset', PRESETS, preset), dim=dim, hidden_layers=hidden_layers,
+            hidden_width=hidden_width, hidden_widths=address(widths),
+            activation=number_of('activation', ACTIVATIONS, activation), seed=seed,
+            data_mean=address(mean), data_std=address(std), noise=noise and noise._address)
+        context = context or default_context()
+        return cls(library.fmatch_model_create_mlp, context._address, byref(config),
+                   kept=(context, noise))
+
+    @classmethod
+    def closed_form(cls, target: Source, context: Optional[Context] = None) -> 'Model':
+        """The exact field from N(0, I) to a Gaussian mixture source."""
+        context = context or default_context()
+        return cls(library.fmatch_model_create_closed_form, context._address, target._address,
+                   kept=(context, target))
+
+    @classmethod
+    def callback(cls, dim: int, velocity: VelocityFunction, noise: Optional[Source] = None,
+                 context: Optional[Context] = None) -> 'Model':
+        """A field given by a function.
+
+        Args:
+            dim: columns of x.
+            velocity: velocity(x, t) returns v [n, dim], or [n] in one dimension, for x [n, dim] at
+                times t [n].
+            noise: the distribution at t = 0. Default N(0, I).
+        """
+        context = context or default_context()
+        function = _library.EVALUATE(guarded(_evaluating(dim, velocity)))
+        callbacks = _library.VelocityCallbacks(struct_size=sizeof(_library.VelocityCallbacks),
+                                               evaluate=function)
+        return cls(library.fmatch_model_create_callback, context._address,
+                   bounded('dim', dim, ctypes.c_int32), byref(callbacks), noise and noise._address,
+                   kept=(context, noise, function))
+
+    @classmethod
+    def load(cls, path: Any, context: Optional[Context] = None) -> 'Model':
+        """The model of a file that save() wrote."""
+        context = context or default_context()
+        return cls(library.fmatch_model_load, context._address, path_bytes(path), kept=(context,))
+
+    def save(self, path: Any) -> None:
+        """Write the model to a safetensors file, from which load() gives it back.
+
+        PyTorch reads the parameters under the same names. The model must have some, and its noise
+        be the default, a normal or a Gaussian mixture. Whatever happens, `path` holds the former
+        file or the whole new one.
+        """
+        self._call(library.fmatch_model_save, path_bytes(path))
+
+    def load_tensors(self, path: Any, prefix: Optional[str] = None,
+                     names: Optional[Mapping[str, str]] = None) -> None:
+        """Replace all parameters by those of a safetensors file, such as a PyTorch state.
+
+        Args:
+            path: the file, with arrays of float32, float64, float16 or bfloat16.
+            prefix: stands in the file for the "net." of our names: '' for the state of a bare
+                torch.nn.Sequential, 'model.net.' for one inside a module.
+            names: for some of our arrays, their whole names in the file.
+        """
+        ours, theirs = zip(*names.items()) if names else ((), ())
+        strings = c_char_p * len(ours)
+        tensor_map = _library.TensorMap(
+            struct_size=sizeof(_library.TensorMap), renamed=len(ours),
+            prefix=None if prefix is None else prefix.encode(),
+            model_names=strings(*(name.encode() for name in ours)),
+            file_names=strings(*(name.encode() for name in theirs)))
+        self._call(library.fmatch_model_load_tensors, path_bytes(path), byref(tensor_map))
+
+    def copy(self) -> 'Model':
+        """An independent model with the same configuration and the present parameters."""
+        return Model(library.fmatch_model_create_copy, self._address, kept=self._kept)
+
+    @property
+    def dim(self) -> int:
+        """Columns of x."""
+        return library.fmatch_model_get_dim(self._address)
+
+    @property
+    def parameters(self) -> Parameters:
+        """The parameters by name; empty for a model that has none."""
+        return Parameters(self)
+
+    @property
+    def count_parameters(self) -> int:
+        """Number of parameters in all."""
+        return library.fmatch_model_count_parameters(self._address)
+
+    def evaluate(self, x: Any, t: Any) -> np.ndarray:
+        """The velocity v(x, t), [n, dim].
+
+        Args:
+            x: [n, dim], or [n] in one dimension.
+            t: [n], or one number for all rows.
+        """
+        x, t = self._points(x, t)
+        v = np.empty_like(x)
+        self._call(library.fmatch_model_evaluate, len(x), address(x), address(t), None, address(v))
+        return v
+
+    def log_density(self, x: Any, t: Any = 1.0) -> np.ndarray:
+        """log p_t(x) of a closed-form model, float64 [n]; x and t as for evaluate."""
+        return self._density(library.fmatch_model_evaluate_log_density, x, t)
+
+    def density(self, x: Any, t: Any = 1.0) -> np.ndarray:
+        """p_t(x) of a closed-form model, float64 [n]; x and t as for evaluate."""
+        return self._density(library.fmatch_model_evaluate_density, x, t)
+
+    def irreducible_loss(self) -> Tuple[float, float]:
+        """The loss that no network can go below, and its standard error; of a closed-form model."""
+        loss, standard_error = c_double(), c_double()
+        self._call(library.fmatch_model_evaluate_irreducible_loss, byref(loss),
+                   byref(standard_error))
+        return loss.value, standard_error.value
+
+    def _points(self, x, t):
+        x = rows_of('x', x, self.dim)
+        return x, times_of('t', t, len(x))
+
+    def _density(self, function, x, t):
+        x, t = self._points(x, t)
+        values = np.empty(len(x), np.float64)
+        self._call(function, len(x), address(x), address(t), address(values))
+        return values
+
+
+def _evaluating(dim: int, velocity: VelocityFunction):
+    def fill(user, n, x, t, condition, v):
+        # Copies, because the library's memory is gone when the user looks at them later.
+        values = velocity(view(x, (n, dim)).copy(), view(t, (n,)).copy())
+        rows = rows_of('what velocity returned', values, dim)
+        view(v, (n, dim))[:] = with_shape('what velocity returned', rows, (n, dim))
+    return fill

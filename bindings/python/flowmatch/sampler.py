@@ -1,0 +1,97 @@
+"""Samplers: integrate dx/dt = v(x, t)."""
+
+import ctypes
+import threading
+from ctypes import byref
+from typing import Any, Optional
+
+import numpy as np
+
+from . import _library
+from ._arrays import address, bounded, rows_of
+from ._handle import PRESETS, Handle, new_config, number_of
+from ._library import library
+from .model import Model
+
+SOLVERS = {'euler': 0, 'midpoint': 1, 'heun': 2, 'rk4': 3}
+
+
+class Sampler(Handle):
+    """Carries noise to data along a model's velocity.
+
+    Args:
+        model: each call uses the parameters that it has when the call begins.
+        solver: 'euler', 'midpoint' where not given, 'heun' or 'rk4'.
+        steps: of equal length. Default 50.
+        t_start, t_end: 0 and 1 where not given; with t_end below t_start the flow runs backward.
+        preset: 'recommended', or 'plain', which never changes.
+
+    One thread at a time; a second one waits. Samplers that share a model run side by side.
+    """
+
+    _kind = 'sampler'
+
+    def __init__(self, model: Model, solver: Optional[str] = None, steps: Optional[int] = None,
+                 t_start: Optional[float] = None, t_end: Optional[float] = None,
+                 preset: str = 'recommended'):
+        config = new_config(_library.SamplerConfig, library.fmatch_sampler_config_init_sized,
+                            number_of('preset', PRESETS, preset),
+                            solver=number_of('solver', SOLVERS, solver), steps=steps,
+                            t_start=t_start, t_end=t_end)
+        self._dim = model.dim
+        self._lock = threading.RLock()
+        super().__init__(library.fmatch_sampler_create, model._address, byref(config),
+                         kept=(model,))
+
+    def draw(self, n: int, seed: int = 0, first_row: int = 0) -> np.ndarray:
+        """Samples [n, dim].
+
+        Row i starts from noise that depends on (seed, first_row + i) alone: equal seeds give equal
+        samples, and a larger first_row goes on where an earlier call ended.
+        """
+        x = np.empty((max(n, 0), self._dim), np.float32)
+        return self._draw(library.fmatch_sampler_draw, n, seed, first_row, x)
+
+    def draw_trajectory(self, n: int, seed: int = 0, first_row: int = 0) -> np.ndarray:
+        """As draw, keeping every step: [len(times), n, dim]."""
+        trajectory = np.empty((self._count_times, max(n, 0), self._dim), np.float32)
+        return self._draw(library.fmatch_sampler_draw_trajectory, n, seed, first_row, trajectory)
+
+    def integrate(self, x: Any) -> np.ndarray:
+        """Where the points x [n, dim] at t_start are at t_end, [n, dim]."""
+        x = rows_of('x', x, self._dim)
+        return self._integrate(library.fmatch_sampler_integrate, x, np.empty_like(x))
+
+    def integrate_trajectory(self, x: Any) -> np.ndarray:
+        """As integrate, keeping every step: [len(times), n, dim]."""
+        x = rows_of('x', x, self._dim)
+        trajectory = np.empty((self._count_times, *x.shape), np.float32)
+        return self._integrate(library.fmatch_sampler_integrate_trajectory, x, trajectory)
+
+    @property
+    def times(self) -> np.ndarray:
+        """Times of a trajectory, float64 [steps + 1], from t_start to t_end."""
+        times = np.empty(self._count_times, np.float64)
+        self._call(library.fmatch_sampler_get_times, address(times))
+        return times
+
+    @property
+    def count_evaluations(self) -> int:
+        """Evaluations of the velocity that a row costs."""
+        return library.fmatch_sampler_count_evaluations(self._address)
+
+    @property
+    def _count_times(self) -> int:
+        return library.fmatch_sampler_count_times(self._address)
+
+    def _draw(self, function, n, seed, first_row, out):
+        with self._lock:
+            self._call(function, bounded('seed', seed, ctypes.c_uint64),
+                       bounded('first_row', first_row, ctypes.c_int64),
+                       bounded('n', n, ctypes.c_int64), None, address(out))
+        return out
+
+    def _integrate(self, function, x, out):
+        with self._lock:
+            self._call(function, len(x), address(x), None, address(out))
+        return out

@@ -1,0 +1,177 @@
+"""The trainer: draws pairs of noise and data, and fits a model's velocity to theirs."""
+
+import ctypes
+import threading
+from ctypes import byref, c_double, sizeof
+from typing import Any, Callable, Dict, NamedTuple, Optional
+
+import numpy as np
+
+from . import _library
+from ._arrays import address, bounded, rows_of, times_of, with_shape
+from ._calls import call_unless_cancelled, guarded
+from ._errors import argument_error
+from ._handle import PRESETS, Handle, new_config, number_of
+from ._library import library
+from .model import Model
+from .optimizer import Optimizer
+from .source import as_source
+
+_REPORTS = 100  # where the caller does not say how often
+_STRIDE = 16    # steps after which a KeyboardInterrupt is looked for, at most
+
+
+class Progress(NamedTuple):
+    """What a progress function is told."""
+
+    step: int  #: steps done in this call
+    steps: int  #: steps asked for in this call
+    loss: float  #: mean over the steps since the last report
+    learning_rate: float  #: of the last step
+    seconds: float  #: since the call began
+
+
+class Trainer(Handle):
+    """Trains its own copy of a model's parameters; each call that made steps publishes them.
+
+    Args:
+        model: with parameters; its present ones are where training starts.
+        optimizer: a new one, which from now on belongs to this trainer.
+        target: the data: a Source, rows [n, dim], or a function as for Source.callback. None where
+            only run_batch is used.
+        batch: rows of a step. Default 256.
+        seed: of noise, data and times. Default 0.
+        preset: 'recommended', or 'plain', which never changes.
+
+    One thread at a time; a second one waits.
+    """
+
+    _kind = 'trainer'
+
+    def __init__(self, model: Model, optimizer: Optimizer, target: Any = None,
+                 batch: Optional[int] = None, seed: Optional[int] = None,
+                 preset: str = 'recommended'):
+        config = new_config(_library.TrainerConfig, library.fmatch_trainer_config_init_sized,
+                            number_of('preset', PRESETS, preset), batch=batch, seed=seed)
+        if target is not None:
+            target = as_source(target, model.dim, model._kept[0])
+        self._model = model
+        self._lock = threading.RLock()
+        super().__init__(library.fmatch_trainer_create, model._address, optimizer._address,
+                         target and target._address, byref(config),
+                         kept=(model, optimizer, target))
+
+    def run(self, steps: int, progress: Optional[Callable[[Progress], Any]] = None,
+            every: int = 0) -> bool:
+        """Train, and publish the parameters to the model. May be called again to go on.
+
+        Args:
+            steps: to take.
+            progress: is called with a Progress every `every` steps and after the last. What it
+                returns is taken as the wish to stop where it is true.
+            every: 0 for about a hundred reports.
+
+        Returns:
+            True; False if progress asked to stop. Whatever happens, also after an exception, the
+            steps that were completed are kept and published.
+        """
+        if every < 0:
+            raise argument_error(f'every is {every}; it must be at least 0')
+        every = every or max(1, -(-steps // _REPORTS))
+        reporter = _Reporter(progress, every)
+        report = _library.REPORT(guarded(reporter.report))
+        callbacks = _library.ProgressCallbacks(struct_size=sizeof(_library.ProgressCallbacks),
+                                               every=_stride_in(every), report=report)
+        with self._lock:
+            return call_unless_cancelled(library.fmatch_trainer_run, self._address,
+                                         bounded('steps', steps, ctypes.c_int64), byref(callbacks))
+
+    def run_batch(self, target: Any, noise: Any = None, t: Any = None) -> float:
+        """One step on the caller's own rows.
+
+        Args:
+            target: x1, [n, dim].
+            noise: x0, [n, dim]; drawn from the model's noise where not given.
+            t: [n], in [0, 1]; drawn uniformly where not given.
+
+        Returns:
+            The loss before the step.
+        """
+        return self._batch_loss(library.fmatch_trainer_run_batch, target, noise, t)
+
+    def evaluate_batch(self, target: Any, noise: Any = None, t: Any = None) -> float:
+        """Loss on the caller's own rows, without a step; gradient() then reads the gradient."""
+        return self._batch_loss(library.fmatch_trainer_evaluate_batch, target, noise, t)
+
+    def gradient(self) -> Dict[str, np.ndarray]:
+        """Gradient of the last batch, by the names of the parameters."""
+        parameters = self._model.parameters
+        gradients = {name: np.empty(parameters.shape(name), np.float32) for name in parameters}
+        with self._lock:
+            for name, values in gradients.items():
+                self._call(library.fmatch_trainer_get_gradient, name.encode(), values.size,
+                           address(values))
+        return gradients
+
+    def evaluate(self, n: int = 65536, seed: int = 0) -> float:
+        """Loss of the present parameters on n fixed draws, from which nothing is learned."""
+        loss = c_double()
+        with self._lock:
+            self._call(library.fmatch_trainer_evaluate, bounded('seed', seed, ctypes.c_uint64),
+                       bounded('n', n, ctypes.c_int64), byref(loss))
+        return loss.value
+
+    @property
+    def count_steps(self) -> int:
+        """Steps taken since the trainer was created."""
+        return library.fmatch_trainer_count_steps(self._address)
+
+    def losses(self, first: int = 0, n: Optional[int] = None) -> np.ndarray:
+        """Losses of past steps, float64 [n]; all from `first` on where n is None."""
+        with self._lock:
+            n = self.count_steps - first if n is None else n
+            values = np.empty(max(n, 0), np.float64)
+            self._call(library.fmatch_trainer_get_losses, bounded('first', first, ctypes.c_int64),
+                       bounded('n', n, ctypes.c_int64), address(values))
+        return values
+
+    def _batch_loss(self, function, target, noise, t) -> float:
+        dim = self._model.dim
+        target = rows_of('target', target, dim)
+        if noise is not None:
+            noise = with_shape('noise', rows_of('noise', noise, dim), target.shape)
+        if t is not None:
+            t = times_of('t', t, len(target))
+        batch = _library.Batch(struct_size=sizeof(_library.Batch), n=len(target),
+                               target=address(target), noise=address(noise), t=address(t))
+        loss = c_double()
+        with self._lock:
+            self._call(function, byref(batch), byref(loss))
+        return loss.value
+
+
+def _stride_in(every: int) -> int:
+    """The largest divisor of `every` up to _STRIDE."""
+    return next(s for s in range(min(every, _STRIDE), 0, -1) if every % s == 0)
+
+
+class _Reporter:
+    """Hears from the library more often than the user does, so that Ctrl-C is noticed soon."""
+
+    def __init__(self, progress: Optional[Callable[[Progress], Any]], every: int):
+        self._progress = progress
+        self._every = every
+        self._last_step = self._last_report = 0
+        self._loss_sum = 0.0
+
+    def report(self, user, info) -> int:
+        info = info.contents
+        self._loss_sum += info.loss * (info.step - self._last_step)
+        self._last_step = info.step
+        if self._progress is None or (info.step % self._every and info.step != info.steps):
+            return 0
+        loss = self._loss_sum / (info.step - self._last_report)
+        self._last_report, self._loss_sum = info.step, 0.0
+        stop = self._progress(Progress(info.step, info.steps, loss, info.learning_rate,
+                                       info.seconds))
+        return 1 if stop else 0

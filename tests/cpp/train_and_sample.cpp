@@ -1,0 +1,437 @@
+/* The C++ header in use: training on a function of the caller's, cancelling, exceptions that cross
+ * the C library, sampling, saving and loading. Prints what went wrong, and ends with its number. */
+#include <flowmatch/flowmatch.hpp>
+
+#include <cmath>
+#include <cstdio>
+#include <iostream>
+#include <thread>
+#include <type_traits>
+
+/* Defined in another translation unit, which includes the header as well. */
+std::int32_t dim_seen_elsewhere(const flowmatch::source &source);
+
+namespace
+{
+
+int failures = 0;
+
+template <class Seen, class Wanted>
+void expect(bool holds, const char *what, const Seen &seen, const Wanted &wanted)
+{
+    if (holds)
+        return;
+    failures++;
+    std::cout << what << " is " << seen << "; expected " << wanted << std::endl;
+}
+
+template <class Value> void expect_equal(const char *what, const Value &seen, const Value &wanted)
+{
+    expect(seen == wanted, what, seen, wanted);
+}
+
+void expect_close(const char *what, double seen, double wanted, double tolerance)
+{
+    expect(std::fabs(seen - wanted) <= tolerance, what, seen, wanted);
+}
+
+/* The exception of type Exception that the body throws, judged by a function. */
+template <class Exception, class Body, class Judge>
+void expect_thrown(const char *what, Body body, Judge judge)
+{
+    try {
+        body();
+    } catch (const Exception &exception) {
+        judge(exception);
+        return;
+    } catch (const std::exception &exception) {
+        expect(false, what, exception.what(), "an exception of another type");
+        return;
+    }
+    expect(false, what, "no exception", "an exception");
+}
+
+/* A type that only the test knows: neither copied into another type nor turned into text. */
+struct private_failure {
+    int number;
+};
+
+/* Counts the objects that hold on to it, to see when a callback's captures go. */
+struct token {
+    explicit token(int *counter) : alive(counter)
+    {
+        ++*alive;
+    }
+    token(const token &other) : alive(other.alive)
+    {
+        ++*alive;
+    }
+    token &operator=(const token &) = delete;
+    ~token()
+    {
+        --*alive;
+    }
+    int *alive;
+};
+
+flowmatch::source half_moon_of_numbers(const flowmatch::context &context)
+{
+    /* Two thirds N(-1, 0.25^2), one third N(1, 0.25^2): row by row, so that set_row is used. */
+    return flowmatch::source::callback(
+        context, 1, [](flowmatch::generator &random, std::int64_t, std::int64_t n, float *x) {
+            for (std::int64_t i = 0; i < n; i++) {
+                random.set_row(i);
+                const float centre = random.integer(3) < 2 ? -1.0f : 1.0f;
+                x[i] = centre + 0.25f * random.normal();
+            }
+        });
+}
+
+flowmatch::model small_network(const flowmatch::context &context)
+{
+    flowmatch::mlp_config config;
+    config.dim = 1;
+    config.hidden_layers = 2;
+    config.hidden_width = 32;
+    config.seed = 3;
+    return flowmatch::model::mlp(context, config);
+}
+
+void handles_move_and_do_not_copy()
+{
+    static_assert(!std::is_copy_constructible<flowmatch::model>::value, "a model is not copied");
+    static_assert(std::is_nothrow_move_constructible<flowmatch::model>::value, "moves never throw");
+    static_assert(std::is_nothrow_move_assignable<flowmatch::trainer>::value, "moves never throw");
+
+    const flowmatch::context context;
+    flowmatch::source first = flowmatch::source::normal(context, 3);
+    flowmatch::source second = std::move(first);
+    expect_equal("a moved-from source", static_cast<bool>(first), false);
+    expect_equal("dim after a move", second.dim(), std::int32_t(3));
+    expect_equal("dim in another translation unit", dim_seen_elsewhere(second), std::int32_t(3));
+    second = flowmatch::source::normal(context, 4);
+    expect_equal("dim after an assignment", second.dim(), std::int32_t(4));
+}
+
+void training_reaches_the_exact_loss()
+{
+    const flowmatch::context context;
+    const flowmatch::source target = half_moon_of_numbers(context);
+    const flowmatch::source mixture =
+        flowmatch::source::gaussian_mixture(context, 1, {2, 1}, {-1, 1}, {0.25f, 0.25f});
+    const double least =
+        flowmatch::model::closed_form(context, mixture).evaluate_irreducible_loss();
+
+    flowmatch::model network = small_network(context);
+    flowmatch::adam_config adam;
+    adam.learning_rate = 3e-3;
+    flowmatch::trainer trainer(network, flowmatch::optimizer::adam(context, adam), target);
+    std::int64_t reports = 0;
+    const bool finished = trainer.run(1500, [&](const fmatch_progress_info &info) {
+        reports++;
+        return info.step < 0;
+    });
+    expect_equal("run to its end", finished, true);
+    expect_equal("reports", reports, std::int64_t(100));
+    expect_equal("losses kept", trainer.get_losses().size(), std::size_t(1500));
+    expect_close("loss above the irreducible one", trainer.evaluate(9, 65536) - least, 0.025,
+                 0.025);
+
+    flowmatch::sampler_config config;
+    config.steps = 25;
+    flowmatch::sampler sampler(network, config);
+    const std::vector<float> samples = sampler.draw(1, 0, 20000);
+    double mean = 0;
+    for (float x : samples)
+        mean += x / static_cast<double>(samples.size());
+    expect_close("mean of samples", mean, -1.0 / 3, 0.05);
+    const flowmatch::wasserstein_distances distance =
+        flowmatch::wasserstein_1d(context, samples, mixture.draw(5, 0, 20000));
+    expect(distance.w1 > 0 && distance.w1 < 0.1, "W1 to the target", distance.w1, "below 0.1");
+    expect_equal("evaluations a row", sampler.count_evaluations(), std::int64_t(50));
+}
+
+void progress_cancels()
+{
+    const flowmatch::context context;
+    const flowmatch::model network = small_network(context);
+    flowmatch::trainer trainer(network, flowmatch::optimizer::sgd(context),
+                               half_moon_of_numbers(context));
+    const bool finished = trainer.run(
+        1000, [](const fmatch_progress_info &info) { return info.step >= 20; }, 10);
+    expect_equal("a cancelled run", finished, false);
+    expect_equal("steps of a cancelled run", trainer.count_steps(), std::int64_t(20));
+    expect_equal("a run after it", trainer.run(5), true);
+    expect_equal("steps in all", trainer.count_steps(), std::int64_t(25));
+}
+
+void exceptions_cross_the_library()
+{
+    const flowmatch::context context;
+    const flowmatch::model network = small_network(context);
+    const flowmatch::source broken = flowmatch::source::callback(
+        context, 1, [](flowmatch::generator &, std::int64_t first_row, std::int64_t, float *) {
+            throw private_failure{static_cast<int>(first_row) + 41};
+        });
+    try {
+        broken.draw(0, 1, 8);
+        expect(false, "a draw that throws", "no exception", "private_failure");
+    } catch (const private_failure &failure) {
+        expect_equal("number of the failure", failure.number, 42);
+    }
+
+    /* An exception within a callback within a callback, and the object itself. */
+    const std::exception_ptr original = std::make_exception_ptr(std::out_of_range("original"));
+    const flowmatch::source nested = flowmatch::source::callback(
+        context, 1, [&](flowmatch::generator &, std::int64_t, std::int64_t n, float *x) {
+            try {
+                broken.draw(0, 0, n, x);
+            } catch (const private_failure &) {
+                std::rethrow_exception(original);
+            }
+        });
+    flowmatch::trainer trainer(network, flowmatch::optimizer::adam(context), nested);
+    try {
+        trainer.run(3);
+        expect(false, "a nested draw that throws", "no exception", "std::out_of_range");
+    } catch (...) {
+        expect_equal("the original exception object", std::current_exception() == original, true);
+    }
+
+    flowmatch::trainer other(network, flowmatch::optimizer::adam(context),
+                             half_moon_of_numbers(context));
+    expect_thrown<std::logic_error>(
+        "progress that throws",
+        [&] {
+            other.run(
+                10, [](const fmatch_progress_info &) -> bool { throw std::logic_error("stop"); },
+                2);
+        },
+        [](const std::logic_error &e) { expect_equal<std::string>("text", e.what(), "stop"); });
+    expect_equal("steps before progress threw", other.count_steps(), std::int64_t(2));
+
+    const flowmatch::model field = flowmatch::model::callback(
+        context, 2, [](std::int64_t, const float *, const float *, float *) { throw 7; });
+    try {
+        field.evaluate({0, 0}, {0});
+        expect(false, "a velocity that throws", "no exception", "an int");
+    } catch (int thrown) {
+        expect_equal("what the velocity threw", thrown, 7);
+    }
+    /* Nothing is left behind for the next call. */
+    expect_equal("rows after exceptions", half_moon_of_numbers(context).draw(0, 0, 3).size(),
+                 std::size_t(3));
+}
+
+void statuses_are_exceptions()
+{
+    const flowmatch::context context;
+    flowmatch::mlp_config config;
+    config.dim = 1;
+    config.hidden_width = -3;
+    expect_thrown<flowmatch::argument_error>(
+        "hidden_width = -3", [&] { flowmatch::model::mlp(context, config); },
+        [](const flowmatch::argument_error &e) {
+            expect_equal("status", e.status(), fmatch_status(FMATCH_ERROR_ARGUMENT));
+            expect(std::string(e.detail()).find("hidden_width is -3") != std::string::npos,
+                   "detail", e.detail(), "hidden_width is -3");
+            expect(std::string(e.what()).find(e.detail()) != std::string::npos, "what", e.what(),
+                   e.detail());
+        });
+    expect_thrown<flowmatch::error>(
+        "a vector of another size",
+        [&] {
+            small_network(context).evaluate({1, 2, 3}, {0, 0});
+        },
+        [](const flowmatch::error &e) {
+            expect_equal("status", e.status(), fmatch_status(FMATCH_ERROR_SHAPE));
+        });
+    expect_thrown<flowmatch::io_error>(
+        "a file that is not there", [&] { flowmatch::source::csv(context, "not-there.csv"); },
+        [](const flowmatch::io_error &e) {
+            expect(std::string(e.what()).find("not-there.csv") != std::string::npos, "what",
+                   e.what(), "not-there.csv");
+        });
+    expect_thrown<flowmatch::argument_error>(
+        "an array of another name", [&] { small_network(context).get_tensor("net.9.bias"); },
+        [](const flowmatch::argument_error &e) {
+            expect(std::string(e.what()).find("net.9.bias") != std::string::npos, "what", e.what(),
+                   "net.9.bias");
+        });
+    expect_thrown<flowmatch::unsupported_error>(
+        "density of a network", [&] { small_network(context).evaluate_density({0}, {0}); },
+        [](const flowmatch::unsupported_error &) {});
+
+    fmatch_allocator none = fmatch_allocator();
+    none.struct_size = sizeof none;
+    none.alloc = [](void *, std::size_t, std::size_t) -> void * { return nullptr; };
+    none.free = [](void *, void *, std::size_t) {};
+    flowmatch::context_config starved;
+    starved.allocator = &none;
+    expect_thrown<std::bad_alloc>(
+        "a context without memory", [&] { flowmatch::context hungry(starved); },
+        [](const std::bad_alloc &) {});
+}
+
+void callbacks_live_as_long_as_needed()
+{
+    int alive = 0;
+    {
+        const flowmatch::context context;
+        std::unique_ptr<flowmatch::trainer> trainer;
+        {
+            const token held(&alive);
+            const flowmatch::source target = flowmatch::source::callback(
+                context, 1,
+                [held](flowmatch::generator &random, std::int64_t, std::int64_t n, float *x) {
+                    random.normal(n, 1, x);
+                });
+            trainer.reset(new flowmatch::trainer(small_network(context),
+                                                 flowmatch::optimizer::adam(context), target));
+        }
+        expect_equal("captures while the trainer lives", alive, 1);
+        trainer->run(2);
+    }
+    expect_equal("captures after everything", alive, 0);
+
+    /* A creation that fails gives the function back as well. */
+    {
+        const flowmatch::context context;
+        const token held(&alive);
+        expect_thrown<flowmatch::argument_error>(
+            "dim = 0",
+            [&] {
+                flowmatch::source::callback(
+                    context, 0,
+                    [held](flowmatch::generator &, std::int64_t, std::int64_t, float *) {});
+            },
+            [](const flowmatch::argument_error &) {});
+        expect_thrown<flowmatch::argument_error>(
+            "rows of dim 0",
+            [&] {
+                flowmatch::source::array(context, 0, {1, 2, 3});
+            },
+            [](const flowmatch::argument_error &) {});
+    }
+    expect_equal("captures after a failure", alive, 0);
+}
+
+void log_reaches_a_function()
+{
+    std::vector<std::string> lines;
+    {
+        const flowmatch::context context(
+            [&](std::int32_t, const char *message) { lines.push_back(message); });
+    }
+    expect(!lines.empty() && lines[0].find("libflowmatch") != std::string::npos, "first message",
+           lines.empty() ? "none" : lines[0].c_str(), "the library's name");
+    expect_thrown<std::runtime_error>(
+        "a log function that throws",
+        [] {
+            flowmatch::context noisy(
+                [](std::int32_t, const char *) { throw std::runtime_error("no space for logs"); });
+        },
+        [](const std::runtime_error &e) {
+            expect_equal<std::string>("text", e.what(), "no space for logs");
+        });
+}
+
+void arrays_and_own_batches()
+{
+    const flowmatch::context context;
+    const flowmatch::source rows =
+        flowmatch::source::array(context, 2, {1, 2, 3, 4, 5, 6}, FMATCH_ORDER_SEQUENTIAL);
+    expect_equal("rows of an array", rows.count_rows(), std::int64_t(3));
+    expect_equal("a stored value", rows.get_rows(1, 1)[1], 4.0f);
+    expect_close("a column's mean", rows.evaluate_moments().mean[0], 3, 1e-6);
+    expect_close("distance of a set to itself",
+                 flowmatch::energy_distance(2, rows.get_rows(0, 3), rows.get_rows(0, 3)), 0, 1e-12);
+
+    const flowmatch::model network = small_network(context);
+    flowmatch::trainer trainer(network, flowmatch::optimizer::adam(context));
+    const std::vector<float> target = {1, -1, 0.5f}, noise = {0, 1, 2}, t = {0, 0.5f, 1};
+    flowmatch::batch batch;
+    batch.n = 3;
+    batch.target = target.data();
+    batch.noise = noise.data();
+    batch.t = t.data();
+    const double before = trainer.evaluate_batch(batch);
+    const flowmatch::model::tensor bias = network.tensors().back();
+    const std::vector<float> gradient = trainer.get_gradient(bias);
+
+    /* The last bias adds to v: its gradient is 2 mean(v - (x1 - x0)). */
+    double wanted = 0;
+    for (std::size_t i = 0; i < 3; i++) {
+        const float x = (1 - t[i]) * noise[i] + t[i] * target[i];
+        wanted += 2.0 / 3 * (network.evaluate({x}, {t[i]})[0] - (target[i] - noise[i]));
+    }
+    expect_equal("values of a gradient", gradient.size(), std::size_t(1));
+    expect_close("gradient of the last bias", gradient[0], wanted, 1e-5);
+    expect_close("loss before a step", trainer.run_batch(batch), before, 1e-12);
+    expect(trainer.evaluate_batch(batch) < before, "loss after a step",
+           trainer.evaluate_batch(batch), before);
+}
+
+void files_give_the_model_back(const std::string &path)
+{
+    const flowmatch::context context;
+    const flowmatch::model saved = small_network(context);
+    saved.save(path);
+    const flowmatch::model loaded = flowmatch::model::load(context, path);
+    expect_equal("dim of the loaded model", loaded.dim(), saved.dim());
+    for (const flowmatch::model::tensor &tensor : saved.tensors())
+        expect(loaded.get_tensor(tensor.name) == saved.get_tensor(tensor.name), tensor.name.c_str(),
+               "changed", "what was saved");
+    expect_equal("samples of the loaded model",
+                 flowmatch::sampler(loaded).draw(2, 0, 50) ==
+                     flowmatch::sampler(saved).draw(2, 0, 50),
+                 true);
+
+    flowmatch::model other = small_network(context);
+    other.set_tensor("net.0.bias", std::vector<float>(32, 0.0f));
+    other.load_tensors(path);
+    expect_equal("a bias that was loaded",
+                 other.get_tensor("net.0.bias") == saved.get_tensor("net.0.bias"), true);
+    other.set_tensor("net.0.bias", std::vector<float>(32, 0.0f));
+    expect_thrown<flowmatch::error>(
+        "a prefix that the file lacks", [&] { other.load_tensors(path, "layers."); },
+        [](const flowmatch::error &) {});
+    std::remove(path.c_str());
+}
+
+void threads_share_a_model()
+{
+    const flowmatch::context context;
+    const flowmatch::model network = small_network(context);
+    std::vector<float> one, two;
+    std::thread first([&] { one = flowmatch::sampler(network).draw(4, 0, 3000); });
+    std::thread second([&] { two = flowmatch::sampler(network).draw(4, 0, 3000); });
+    first.join();
+    second.join();
+    expect_equal("samples of two threads", one == two && one.size() == 3000, true);
+    expect_equal("a trajectory's size", flowmatch::sampler(network).draw_trajectory(0, 0, 2).size(),
+                 std::size_t(51 * 2));
+}
+
+} // namespace
+
+int main(int argc, char **argv)
+{
+    const std::string path = argc > 1 ? argv[1] : "train_and_sample.safetensors";
+    try {
+        handles_move_and_do_not_copy();
+        training_reaches_the_exact_loss();
+        progress_cancels();
+        exceptions_cross_the_library();
+        statuses_are_exceptions();
+        callbacks_live_as_long_as_needed();
+        log_reaches_a_function();
+        arrays_and_own_batches();
+        files_give_the_model_back(path);
+        threads_share_a_model();
+    } catch (const std::exception &exception) {
+        std::cout << "an exception that nobody expected: " << exception.what() << std::endl;
+        failures++;
+    }
+    return failures > 99 ? 99 : failures;
+}

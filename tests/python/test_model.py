@@ -1,0 +1,237 @@
+import json
+import math
+import struct
+
+import flowmatch as fm
+import numpy as np
+import pytest
+
+erf = np.vectorize(math.erf)
+
+
+def gelu_network(parameters, x, t):
+    """The network in float64, from its parameters."""
+    h = np.concatenate([np.reshape(t, (-1, 1)), x], axis=1).astype(np.float64)
+    names = sorted({name.rsplit('.', 1)[0] for name in parameters},
+                   key=lambda name: int(name.split('.')[1]))
+    for name in names:
+        h = h @ parameters[name + '.weight'].T.astype(np.float64) + parameters[name + '.bias']
+        if name != names[-1]:
+            h = h * 0.5 * (1 + erf(h / math.sqrt(2)))
+    return h
+
+
+def safetensors(arrays, metadata=None):
+    header, data = {}, b''
+    if metadata:
+        header['__metadata__'] = metadata
+    for name, array in arrays.items():
+        content = np.ascontiguousarray(array, '<f4').tobytes()
+        header[name] = {'dtype': 'F32', 'shape': list(array.shape),
+                        'data_offsets': [len(data), len(data) + len(content)]}
+        data += content
+    text = json.dumps(header).encode()
+    return struct.pack('<Q', len(text)) + text + data
+
+
+def read_safetensors(path):
+    content = path.read_bytes()
+    size, = struct.unpack_from('<Q', content)
+    header = json.loads(content[8:8 + size])
+    header.pop('__metadata__', None)
+    return {name: np.frombuffer(content[8 + size:][slice(*entry['data_offsets'])], '<f4')
+            .reshape(entry['shape']) for name, entry in header.items()}
+
+
+def test_network_agrees_with_numpy():
+    model = fm.Model.mlp(3, hidden_widths=[7, 5], seed=11)
+    x = np.random.default_rng(1).normal(size=(20, 3))
+    t = np.linspace(0, 1, 20)
+    v = model.evaluate(x, t)
+    assert v.shape == (20, 3) and v.dtype == np.float32
+    np.testing.assert_allclose(v, gelu_network(model.parameters, x, t), atol=1e-6)
+
+
+def test_one_time_for_all_rows(network):
+    x = [-1.0, 0.0, 2.0]
+    assert np.array_equal(network.evaluate(x, 0.25), network.evaluate(x, [0.25] * 3))
+
+
+def test_standardisation_is_undone():
+    plain = fm.Model.mlp(2, seed=4)
+    mean, std = np.float32([1, -2]), np.float32([0.5, 4])
+    scaled = fm.Model.mlp(2, seed=4, data_mean=mean, data_std=std)
+    x = np.random.default_rng(2).normal(size=(10, 2)).astype(np.float32)
+    np.testing.assert_allclose(scaled.evaluate(mean + std * x, 0.5), std * plain.evaluate(x, 0.5),
+                               rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(fm.Sampler(scaled).draw(5, seed=1),
+                               mean + std * fm.Sampler(plain).draw(5, seed=1), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize('x, t, velocity', [(0.8, 0.8, 2.1348014821), (-1.5, 0.8, -1.2145618557),
+                                            (0.8, 0.5, 1.0404827557), (0.2, 0.9, -0.0818648724)])
+def test_closed_form(target, x, t, velocity):
+    model = fm.Model.closed_form(target)
+    assert model.evaluate([x], t)[0, 0] == pytest.approx(velocity, abs=2e-6)
+
+
+def test_closed_form_density_and_loss(target):
+    model = fm.Model.closed_form(target)
+    assert model.density([0.8], 0.8)[0] == pytest.approx(0.2450582576, rel=1e-5)
+    grid = np.linspace(-6, 6, 4001)
+    assert np.trapz(model.density(grid), grid) == pytest.approx(1, abs=1e-4)
+    np.testing.assert_allclose(np.exp(model.log_density(grid, 0.3)), model.density(grid, 0.3))
+    loss, error = model.irreducible_loss()
+    assert loss == pytest.approx(1.8367658345, abs=1e-7) and error == 0
+    with pytest.raises(fm.UnsupportedError):
+        fm.Model.mlp(1).density([0.0])
+
+
+def test_callback_model():
+    rotation = np.array([[0, -1], [1, 0]])
+    seen = []
+
+    def velocity(x, t):
+        seen.append((x, t))
+        return x @ rotation.T * (math.pi / 2)
+    model = fm.Model.callback(2, velocity)
+    assert len(model.parameters) == 0 and model.count_parameters == 0
+    turned = fm.Sampler(model, solver='rk4', steps=20).integrate([[1, 0], [0, 2]])
+    np.testing.assert_allclose(turned, [[0, 1], [-2, 0]], atol=1e-5)
+    x, t = seen[0]
+    assert np.array_equal(x, [[1, 0], [0, 2]]) and np.array_equal(t, [0, 0])
+    with pytest.raises(fm.ShapeError, match=r'what velocity returned has shape \(3, 2\)'):
+        fm.Model.callback(2, lambda x, t: np.zeros((3, 2))).evaluate(np.zeros((4, 2)), 0)
+
+
+def test_noise_of_a_model():
+    noise = fm.Source.gaussian_mixture([1], [100], [0.1])
+    model = fm.Model.callback(1, lambda x, t: np.zeros_like(x), noise=noise)
+    x = fm.Sampler(model, steps=1).draw(1000)
+    assert x.mean() == pytest.approx(100, abs=0.1)
+
+
+def test_parameters_are_a_mapping():
+    model = fm.Model.mlp(2, hidden_layers=1, hidden_width=4, seed=0)
+    parameters = model.parameters
+    assert {name: array.shape for name, array in parameters.items()} == {
+        'net.0.weight': (4, 3), 'net.0.bias': (4,), 'net.2.weight': (2, 4), 'net.2.bias': (2,)}
+    assert len(parameters) == 4 and 'net.1.weight' not in parameters
+    assert model.count_parameters == 12 + 4 + 8 + 2
+
+    parameters['net.2.bias'] = [5, -5]
+    assert np.array_equal(model.parameters['net.2.bias'], [5, -5])
+    before = model.evaluate([[0, 0]], 0)
+    parameters.update({'net.2.bias': np.array([6.0, -5.0])})
+    np.testing.assert_allclose(model.evaluate([[0, 0]], 0) - before, [[1, 0]], atol=1e-6)
+
+    other = fm.Model.mlp(2, hidden_layers=1, hidden_width=4, seed=9)
+    other.parameters.update(parameters)
+    assert np.array_equal(other.evaluate([[1, 2]], 0.3), model.evaluate([[1, 2]], 0.3))
+
+
+def test_parameters_misuse():
+    parameters = fm.Model.mlp(2, hidden_layers=1, hidden_width=4).parameters
+    with pytest.raises(KeyError):
+        parameters['net.7.weight']
+    with pytest.raises(ValueError, match='read-only'):
+        parameters['net.0.bias'][0] = 1
+    with pytest.raises(fm.ShapeError, match=r'net.0.weight has shape \(3, 4\).*\(4, 3\)'):
+        parameters['net.0.weight'] = np.zeros((3, 4))
+    with pytest.raises(fm.NotFiniteError):
+        parameters['net.0.bias'] = [np.nan] * 4
+    before = dict(parameters)
+    with pytest.raises(KeyError):
+        parameters.update({'net.0.bias': np.zeros(4), 'nothing': np.zeros(4)})
+    assert np.array_equal(parameters['net.0.bias'], before['net.0.bias'])
+
+
+def test_copy_is_independent(network):
+    copy = network.copy()
+    assert np.array_equal(copy.evaluate([1.0], 0.5), network.evaluate([1.0], 0.5))
+    network.parameters['net.0.bias'] = np.ones(16)
+    assert not np.array_equal(copy.evaluate([1.0], 0.5), network.evaluate([1.0], 0.5))
+    shared = fm.Model.callback(1, lambda x, t: x + 1).copy()
+    assert shared.evaluate([1.0], 0)[0, 0] == 2
+
+
+def test_save_and_load_keep_every_bit(tmp_path):
+    model = fm.Model.mlp(2, hidden_widths=[9, 8], activation='silu', seed=6, data_mean=[1, 2],
+                         data_std=[3, 4])
+    model.save(tmp_path / 'model.safetensors')
+    loaded = fm.Model.load(tmp_path / 'model.safetensors')
+    assert loaded.dim == 2 and list(loaded.parameters) == list(model.parameters)
+    for name in model.parameters:
+        assert np.array_equal(loaded.parameters[name], model.parameters[name]), name
+    assert np.array_equal(fm.Sampler(loaded).draw(100, seed=3), fm.Sampler(model).draw(100, seed=3))
+
+
+def test_a_saved_file_holds_the_parameters(tmp_path, network):
+    network.save(tmp_path / 'model.safetensors')
+    arrays = read_safetensors(tmp_path / 'model.safetensors')
+    assert set(arrays) == set(network.parameters)
+    for name, array in arrays.items():
+        assert np.array_equal(array, network.parameters[name]), name
+
+
+@pytest.mark.parametrize('prefix', [None, '', 'model.field.'])
+def test_load_tensors_with_a_prefix(tmp_path, network, prefix):
+    wanted = {name: np.full_like(array, i) for i, (name, array) in
+              enumerate(network.parameters.items())}
+    written = 'net.' if prefix is None else prefix
+    (tmp_path / 'state').write_bytes(safetensors(
+        {written + name[len('net.'):]: array for name, array in wanted.items()}))
+    network.load_tensors(tmp_path / 'state', prefix=prefix)
+    for name, array in wanted.items():
+        assert np.array_equal(network.parameters[name], array), name
+
+
+def test_load_tensors_with_names(tmp_path, network):
+    arrays = {name: np.full_like(array, 0.5) for name, array in network.parameters.items()}
+    arrays['first/w'] = arrays.pop('net.0.weight')
+    arrays['first/b'] = arrays.pop('net.0.bias')
+    (tmp_path / 'state').write_bytes(safetensors(arrays))
+    before = dict(network.parameters)
+    with pytest.raises(fm.FileFormatError, match='net.0'):
+        network.load_tensors(tmp_path / 'state')
+    assert all(np.array_equal(network.parameters[name], before[name]) for name in before)
+    network.load_tensors(tmp_path / 'state', names={'net.0.weight': 'first/w',
+                                                    'net.0.bias': 'first/b'})
+    assert np.all(network.parameters['net.0.weight'] == 0.5)
+
+
+def test_load_of_a_damaged_file(tmp_path, network):
+    network.save(tmp_path / 'model.safetensors')
+    content = (tmp_path / 'model.safetensors').read_bytes()
+    (tmp_path / 'model.safetensors').write_bytes(content[:-1])
+    with pytest.raises(fm.FileFormatError):
+        fm.Model.load(tmp_path / 'model.safetensors')
+    with pytest.raises(fm.FileError, match='nowhere'):
+        fm.Model.load(tmp_path / 'nowhere')
+    with pytest.raises(fm.UnsupportedError):
+        fm.Model.callback(1, lambda x, t: x).save(tmp_path / 'callback')
+
+
+@pytest.mark.parametrize('make, error, message', [
+    (lambda: fm.Model.mlp(0), fm.ArgumentError, 'dim is 0'),
+    (lambda: fm.Model.mlp(1, hidden_width=-3), fm.ArgumentError, 'hidden_width is -3'),
+    (lambda: fm.Model.mlp(1, hidden_layers=2, hidden_widths=[3]), ValueError, 'reshape'),
+    (lambda: fm.Model.mlp(1, activation='swish'), fm.ArgumentError, "'swish'.*'silu'"),
+    (lambda: fm.Model.mlp(1, preset='best'), fm.ArgumentError, "'best'"),
+    (lambda: fm.Model.mlp(1, seed=-1), fm.ArgumentError, 'seed is -1'),
+    (lambda: fm.Model.mlp(2, data_mean=[0]), fm.ShapeError, r'data_mean has shape \(1,\)'),
+    (lambda: fm.Model.mlp(2, noise=fm.Source.normal(3)), fm.ShapeError, ''),
+    (lambda: fm.Model.closed_form(fm.Source.array([1.0])), fm.UnsupportedError, 'target'),
+    (lambda: fm.Model.mlp(2).evaluate([1.0], 0), fm.ShapeError, r'x has shape \(1,\).*\(n, 2\)'),
+    (lambda: fm.Model.mlp(1).evaluate([[1, 2]], 0), fm.ShapeError, r'x has shape \(1, 2\)'),
+    (lambda: fm.Model.mlp(1).evaluate(1.0, 0), fm.ShapeError, r'x has shape \(\)'),
+    (lambda: fm.Model.mlp(1).evaluate([1, 2], [0]), fm.ShapeError, r't has shape \(1,\).*\(2,\)'),
+    (lambda: fm.Model.mlp(1).evaluate([np.nan], 0), fm.NotFiniteError, 'row 0'),
+])
+def test_misuse(make, error, message):
+    with pytest.raises(error, match=message):
+        make()
+
+
+def test_no_rows(network):
+    assert network.evaluate(np.zeros((0, 1)), 0).shape == (0, 1)
