@@ -17,7 +17,8 @@
  * - Pointers passed in are borrowed for the call unless the parameter says otherwise; the library
  * copies what it needs.
  * - A configuration starts with fmatch_x_config_init(&c), which writes its size and the recommended
- * defaults.
+ * defaults. Structs of callbacks have no defaults: set them to zero, and struct_size to their
+ * sizeof.
  * - Nothing global is mutable: two threads may use two contexts, or handles of one context, without
  * a lock. A handle that has state (trainer, optimizer, sampler) serves one thread at a time.
  */

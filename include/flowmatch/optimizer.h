@@ -14,10 +14,10 @@ typedef struct fmatch_optimizer fmatch_optimizer;
 typedef struct fmatch_adam_config {
     uint32_t struct_size; /**< written by init */
     uint32_t flags;       /**< 0 */
-    double learning_rate; /**< >= 0. Default 1e-3. */
+    double learning_rate; /**< 0 to 3.4e38. Default 1e-3. */
     double beta1;         /**< decay of the first moment, in [0, 1). Default 0.9. */
     double beta2;         /**< decay of the second moment, in [0, 1). Default 0.999. */
-    double epsilon;       /**< > 0, added to the root of the second moment. Default 1e-8. */
+    double epsilon; /**< 1.2e-38 to 3.4e38, added to the root of the second moment. Default 1e-8. */
 } fmatch_adam_config;
 
 /**
@@ -27,7 +27,7 @@ typedef struct fmatch_adam_config {
 typedef struct fmatch_sgd_config {
     uint32_t struct_size; /**< written by init */
     uint32_t flags;       /**< 0 */
-    double learning_rate; /**< >= 0. Default 1e-2. */
+    double learning_rate; /**< 0 to 3.4e38. Default 1e-2. */
     double momentum;      /**< in [0, 1). Default 0.9. */
 } fmatch_sgd_config;
 
@@ -79,7 +79,7 @@ FMATCH_API double fmatch_optimizer_get_learning_rate(const fmatch_optimizer *opt
  * Change the learning rate from the next step on.
  *
  * @param optimizer      whose trainer is not running.
- * @param learning_rate  finite, >= 0.
+ * @param learning_rate  0 to 3.4e38.
  *
  * @return FMATCH_OK · FMATCH_ERROR_ARGUMENT.
  */

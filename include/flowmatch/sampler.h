@@ -4,7 +4,12 @@
 
 #include "model.h"
 
-/** Thread-safety: unsafe. One thread at a time; any number of samplers may share a model. */
+/**
+ * Carries rows from t_start to t_end; for both directions, create two.
+ *
+ * Thread-safety: unsafe. One thread at a time; any number of samplers may share a model. A callback
+ * that runs within a call may destroy the sampler, but calling it ends in FMATCH_ERROR_STATE.
+ */
 typedef struct fmatch_sampler fmatch_sampler;
 
 /**

@@ -11,7 +11,10 @@
  * standardised units if the model standardises: Lipman et al. 2023, equation 9, with uniform t, the
  * linear path and independent noise and data.
  *
- * Thread-safety: unsafe. One thread at a time; the model may be sampled meanwhile.
+ * Thread-safety: unsafe. One thread at a time; the model may be sampled meanwhile. A callback that
+ * runs within a call of the trainer may read its losses, evaluate or sample the model, change the
+ * learning rate and destroy handles; a call that would train or evaluate the trainer itself ends in
+ * FMATCH_ERROR_STATE.
  */
 typedef struct fmatch_trainer fmatch_trainer;
 

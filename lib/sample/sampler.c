@@ -13,6 +13,7 @@ enum { STEPS_MAX = 1 << 24 };
 
 struct fmatch_sampler {
     struct reference_count references;
+    bool busy; /* a call is under way, which a callback may not enter again */
     fmatch_model *model;
     const struct solver *solver;
     int64_t steps;
@@ -161,7 +162,8 @@ struct passage {
     float *trajectory; /* [times, n, dim], or NULL */
 };
 
-static fmatch_status evaluate_stage(fmatch_sampler *s, const struct model_view *view, int64_t first,
+/* `row` is the number of the first row, for the detail. */
+static fmatch_status evaluate_stage(fmatch_sampler *s, const struct model_view *view, int64_t row,
                                     int64_t rows, double t, const float *x, float *v)
 {
     for (int64_t i = 0; i < rows; i++)
@@ -172,10 +174,10 @@ static fmatch_status evaluate_stage(fmatch_sampler *s, const struct model_view *
         return FMATCH_OK;
     const int64_t i = finite_first_not(cells, v);
     return status_fail(FMATCH_ERROR_NOT_FINITE, "row %lld: velocity is %s at t = %s",
-                       (long long)(first + i / s->model->dim), NUMBER(v[i]), NUMBER(t));
+                       (long long)(row + i / s->model->dim), NUMBER(v[i]), NUMBER(t));
 }
 
-static fmatch_status take_step(fmatch_sampler *s, const struct model_view *view, int64_t first,
+static fmatch_status take_step(fmatch_sampler *s, const struct model_view *view, int64_t row,
                                int64_t rows, int64_t step)
 {
     const struct solver *solver = s->solver;
@@ -184,7 +186,7 @@ static fmatch_status take_step(fmatch_sampler *s, const struct model_view *view,
     for (int32_t i = 0; i < solver->stages; i++) {
         if (i > 0)
             solver_combine(cells, s->x, (float)h, i, solver->a[i], s->slope, s->stage);
-        RETURN_IF_FAILED(evaluate_stage(s, view, first, rows, t + solver->c[i] * h,
+        RETURN_IF_FAILED(evaluate_stage(s, view, row, rows, t + solver->c[i] * h,
                                         i > 0 ? s->stage : s->x, s->slope[i]));
     }
     solver_combine(cells, s->x, (float)h, solver->stages, solver->b, s->slope, s->x);
@@ -220,13 +222,14 @@ static fmatch_status integrate_block(fmatch_sampler *s, const struct model_view 
     RETURN_IF_FAILED(begin_block(s, p, first, rows));
     keep_step(s, p, first, rows, 0);
     for (int64_t step = 0; step < s->steps; step++) {
-        RETURN_IF_FAILED(take_step(s, view, first, rows, step));
+        RETURN_IF_FAILED(take_step(s, view, p->first_row + first, rows, step));
         keep_step(s, p, first, rows, step + 1);
     }
     if (!finite_all(rows * dim, s->x)) {
         const int64_t i = finite_first_not(rows * dim, s->x);
         return status_fail(FMATCH_ERROR_NOT_FINITE, "row %lld: x is %s at t = %s",
-                           (long long)(first + i / dim), NUMBER(s->x[i]), NUMBER(s->t_end));
+                           (long long)(p->first_row + first + i / dim), NUMBER(s->x[i]),
+                           NUMBER(s->t_end));
     }
     if (p->x_end)
         memcpy(p->x_end + first * dim, s->x, (size_t)(rows * dim) * sizeof *s->x);
@@ -235,6 +238,12 @@ static fmatch_status integrate_block(fmatch_sampler *s, const struct model_view 
 
 static fmatch_status integrate(fmatch_sampler *s, const struct passage *p)
 {
+    if (s->busy)
+        return status_fail(FMATCH_ERROR_STATE,
+                           "the sampler is in a call already; a callback cannot enter it again");
+    s->busy = true;
+    reference_count_retain(
+        &s->references); /* a callback that destroys it only gives the handle up */
     struct model_view view = {.model = s->model, .scratch = s->model_scratch};
     model_view_begin(&view);
     fmatch_status status = FMATCH_OK;
@@ -244,6 +253,8 @@ static fmatch_status integrate(fmatch_sampler *s, const struct passage *p)
             integrate_block(s, &view, p, first, rest < MODEL_BLOCK_ROWS ? rest : MODEL_BLOCK_ROWS);
     }
     model_view_end(&view);
+    s->busy = false;
+    release(s);
     return status;
 }
 

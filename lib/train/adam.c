@@ -5,6 +5,7 @@
 #include "base/status.h"
 #include "compute/vector_kernels.h"
 
+#include <float.h>
 #include <math.h>
 
 struct adam {
@@ -42,15 +43,13 @@ void fmatch_adam_config_init_sized(fmatch_adam_config *config, size_t size, int3
 
 static fmatch_status check_config(const fmatch_adam_config *c)
 {
-    const struct interval positive = {.lowest = 0.0, .highest = INFINITY};
     const struct interval decay = {.lowest = 0.0, .highest = 1.0, .open_above = true};
-    const struct interval strict = {.lowest = 0.0, .highest = INFINITY, .open_below = true};
+    const struct interval of_a_float = {.lowest = FLT_MIN, .highest = FLT_MAX};
     RETURN_IF_FAILED(configuration_check_flags("config->flags", c->flags));
-    RETURN_IF_FAILED(
-        configuration_check_double("config->learning_rate", c->learning_rate, positive));
+    RETURN_IF_FAILED(optimizer_check_rate("config->learning_rate", c->learning_rate));
     RETURN_IF_FAILED(configuration_check_double("config->beta1", c->beta1, decay));
     RETURN_IF_FAILED(configuration_check_double("config->beta2", c->beta2, decay));
-    return configuration_check_double("config->epsilon", c->epsilon, strict);
+    return configuration_check_double("config->epsilon", c->epsilon, of_a_float);
 }
 
 fmatch_status fmatch_optimizer_create_adam(fmatch_optimizer **optimizer, fmatch_context *context,

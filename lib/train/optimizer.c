@@ -4,7 +4,7 @@
 #include "base/finite.h"
 #include "base/status.h"
 
-#include <math.h>
+#include <float.h>
 #include <string.h>
 
 fmatch_status optimizer_create(fmatch_optimizer **optimizer, fmatch_context *context, size_t size,
@@ -20,6 +20,12 @@ fmatch_status optimizer_create(fmatch_optimizer **optimizer, fmatch_context *con
     o->learning_rate = learning_rate;
     *optimizer = o;
     return FMATCH_OK;
+}
+
+fmatch_status optimizer_check_rate(const char *name, double learning_rate)
+{
+    const struct interval of_a_float = {.lowest = 0.0, .highest = FLT_MAX};
+    return configuration_check_double(name, learning_rate, of_a_float);
 }
 
 fmatch_optimizer *optimizer_retain(fmatch_optimizer *optimizer)
@@ -65,14 +71,6 @@ fmatch_status optimizer_bind(fmatch_optimizer *optimizer, int64_t count)
     return FMATCH_OK;
 }
 
-void optimizer_unbind(fmatch_optimizer *optimizer)
-{
-    allocation_destroy(&optimizer->context->allocator, optimizer->block);
-    optimizer->block = NULL;
-    optimizer->count = optimizer->steps = 0;
-    atomic_store(&optimizer->bound, false);
-}
-
 /* A step is rehearsed on copies of one block after another before it is taken, which costs less
  * than keeping what is needed to undo it. */
 enum { REHEARSAL_BLOCK = 1024 };
@@ -91,7 +89,10 @@ static bool rehearse(const fmatch_optimizer *o, int64_t step, const float *gradi
         for (int32_t i = 0; i < o->kind->arrays; i++)
             memcpy(state[i], o->state[i] + first, (size_t)n * sizeof *trial);
         o->kind->step(o, step, n, gradient + first, trial, state);
-        if (!finite_all(n, trial))
+        bool finite = finite_all(n, trial);
+        for (int32_t i = 0; i < o->kind->arrays; i++)
+            finite = finite && finite_all(n, state[i]);
+        if (!finite)
             return false;
     }
     return true;
@@ -117,8 +118,7 @@ fmatch_status fmatch_optimizer_set_learning_rate(fmatch_optimizer *optimizer, do
 {
     status_begin();
     CHECK_NOT_NULL(optimizer);
-    const struct interval positive = {.lowest = 0.0, .highest = INFINITY};
-    RETURN_IF_FAILED(configuration_check_double("learning_rate", learning_rate, positive));
+    RETURN_IF_FAILED(optimizer_check_rate("learning_rate", learning_rate));
     optimizer->learning_rate = learning_rate;
     return FMATCH_OK;
 }

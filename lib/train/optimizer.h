@@ -32,11 +32,14 @@ struct fmatch_optimizer {
 fmatch_status optimizer_create(fmatch_optimizer **optimizer, fmatch_context *context, size_t size,
                                const struct optimizer_kind *kind, double learning_rate);
 
+/* A learning rate is finite as a float, which is what the step computes with. */
+fmatch_status optimizer_check_rate(const char *name, double learning_rate);
+
 /* Make it the optimizer of `count` parameters; FMATCH_ERROR_STATE if it is somebody's already. */
 fmatch_status optimizer_bind(fmatch_optimizer *optimizer, int64_t count);
-void optimizer_unbind(fmatch_optimizer *optimizer);
 
-/* One step in place; false, with nothing changed, if a parameter would not be finite after it. */
+/* One step in place; false, with nothing changed, if a parameter or the state would not be finite
+ * after it. */
 bool optimizer_step(fmatch_optimizer *optimizer, const float *gradient, float *parameters);
 
 fmatch_optimizer *optimizer_retain(fmatch_optimizer *optimizer);

@@ -42,11 +42,9 @@ fmatch_status fmatch_optimizer_create_sgd(fmatch_optimizer **optimizer, fmatch_c
     fmatch_sgd_config_init(&given);
     if (config)
         RETURN_IF_FAILED(configuration_read(&given, sizeof given, sizeof given, config, "config"));
-    const struct interval positive = {.lowest = 0.0, .highest = INFINITY};
     const struct interval decay = {.lowest = 0.0, .highest = 1.0, .open_above = true};
     RETURN_IF_FAILED(configuration_check_flags("config->flags", given.flags));
-    RETURN_IF_FAILED(
-        configuration_check_double("config->learning_rate", given.learning_rate, positive));
+    RETURN_IF_FAILED(optimizer_check_rate("config->learning_rate", given.learning_rate));
     RETURN_IF_FAILED(configuration_check_double("config->momentum", given.momentum, decay));
     RETURN_IF_FAILED(
         optimizer_create(optimizer, context, sizeof(struct sgd), &sgd_kind, given.learning_rate));

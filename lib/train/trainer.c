@@ -14,7 +14,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { BATCH_MAX = 1 << 24, REPORTS = 100 };
+enum { BATCH_MAX = 1 << 24, REPORTS = 100, LOSSES_AHEAD = 65536 };
 
 /* Room for the rows of a batch, all in standardised coordinates. */
 struct batch_room {
@@ -25,6 +25,7 @@ struct batch_room {
 
 struct fmatch_trainer {
     struct reference_count references;
+    bool busy; /* a call is under way, which a callback may not enter again */
     fmatch_model *model;
     const struct mlp *network;
     fmatch_optimizer *optimizer;
@@ -70,6 +71,27 @@ static fmatch_status room_create(struct batch_room *room, const struct mlp *netw
     return FMATCH_OK;
 }
 
+static void release(fmatch_trainer *trainer);
+
+/* Around every call that runs callbacks: one at a time, and a callback that destroys the trainer
+ * only gives the handle up. */
+static fmatch_status enter(fmatch_trainer *trainer)
+{
+    if (trainer->busy)
+        return status_fail(FMATCH_ERROR_STATE,
+                           "the trainer is in a call already; a callback cannot enter it again");
+    trainer->busy = true;
+    reference_count_retain(&trainer->references);
+    return FMATCH_OK;
+}
+
+static fmatch_status leave(fmatch_trainer *trainer, fmatch_status status)
+{
+    trainer->busy = false;
+    release(trainer);
+    return status;
+}
+
 static const fmatch_allocator *allocator_of(const fmatch_trainer *trainer)
 {
     return &trainer->model->context->allocator;
@@ -86,10 +108,10 @@ static fmatch_status reserve_rows(fmatch_trainer *trainer, int64_t rows)
     return FMATCH_OK;
 }
 
-/* At least doubles, so that single steps seldom allocate. */
+/* Room for some steps ahead; at least doubles, so that steps seldom allocate. */
 static fmatch_status reserve_losses(fmatch_trainer *trainer, int64_t steps)
 {
-    const int64_t needed = trainer->steps + steps;
+    const int64_t needed = trainer->steps + (steps < LOSSES_AHEAD ? steps : LOSSES_AHEAD);
     if (needed <= trainer->losses_capacity)
         return FMATCH_OK;
     const int64_t doubled = 2 * trainer->losses_capacity;
@@ -273,11 +295,12 @@ static fmatch_status differentiate(fmatch_trainer *trainer, int64_t n, double *l
                            "loss is %s; a smaller learning rate or standardised data may help",
                            NUMBER(*loss));
     loss_mean_square_gradient(cells, v, room->u, room->tape.dz);
+    trainer->has_gradient = false;
     mlp_backward(network, trainer->parameters, &room->tape, n, trainer->gradient);
-    trainer->has_gradient = true;
     if (!finite_all(network->layout.count, trainer->gradient))
         return status_fail(FMATCH_ERROR_NOT_FINITE,
                            "the gradient is not finite while the loss is %s", NUMBER(*loss));
+    trainer->has_gradient = true;
     return FMATCH_OK;
 }
 
@@ -286,9 +309,11 @@ static fmatch_status take_step(fmatch_trainer *trainer, int64_t n, double *loss)
 {
     RETURN_IF_FAILED(differentiate(trainer, n, loss));
     if (!optimizer_step(trainer->optimizer, trainer->gradient, trainer->parameters))
-        return status_fail(FMATCH_ERROR_NOT_FINITE,
-                           "a parameter would not be finite after the step at learning rate %s",
-                           NUMBER(trainer->optimizer->learning_rate));
+        return status_fail(
+            FMATCH_ERROR_NOT_FINITE,
+            "a parameter or the optimizer's state would not be finite after the step, at "
+            "learning rate %s",
+            NUMBER(trainer->optimizer->learning_rate));
     trainer->losses[trainer->steps++] = *loss;
     trainer->rows += n;
     return FMATCH_OK;
@@ -366,7 +391,7 @@ static fmatch_status run_step(fmatch_trainer *trainer, double *loss)
     if (status == FMATCH_OK)
         status = take_step(trainer, trainer->batch, loss);
     if (status != FMATCH_OK)
-        status_prefix("step %lld: ", (long long)trainer->steps);
+        status_prefix("step %lld: ", (long long)trainer->steps + 1);
     return status;
 }
 
@@ -374,17 +399,15 @@ static fmatch_status run_steps(fmatch_trainer *trainer, int64_t steps, struct re
 {
     for (int64_t i = 1; i <= steps; i++) {
         double loss;
+        RETURN_IF_FAILED(reserve_losses(trainer, steps - i + 1));
         RETURN_IF_FAILED(run_step(trainer, &loss));
         RETURN_IF_FAILED(reporter_step(reporter, trainer, i, loss));
     }
     return FMATCH_OK;
 }
 
-fmatch_status fmatch_trainer_run(fmatch_trainer *trainer, int64_t steps,
-                                 const fmatch_progress *progress)
+static fmatch_status run(fmatch_trainer *trainer, int64_t steps, const fmatch_progress *progress)
 {
-    status_begin();
-    CHECK_NOT_NULL(trainer);
     CHECK_RANGE("steps", steps, 0, (SOURCE_ROWS_MAX - trainer->rows) / trainer->batch);
     if (!trainer->target)
         return status_fail(FMATCH_ERROR_STATE, "the trainer was created without a target");
@@ -402,12 +425,20 @@ fmatch_status fmatch_trainer_run(fmatch_trainer *trainer, int64_t steps,
     return status;
 }
 
+fmatch_status fmatch_trainer_run(fmatch_trainer *trainer, int64_t steps,
+                                 const fmatch_progress *progress)
+{
+    status_begin();
+    CHECK_NOT_NULL(trainer);
+    RETURN_IF_FAILED(enter(trainer));
+    return leave(trainer, run(trainer, steps, progress));
+}
+
 /* ---- the caller's own rows ---- */
 
 static fmatch_status read_batch(fmatch_trainer *trainer, const fmatch_batch *batch,
                                 fmatch_batch *given)
 {
-    CHECK_NOT_NULL(trainer);
     const int32_t dim = trainer->model->dim;
     RETURN_IF_FAILED(configuration_read(given, sizeof *given, sizeof *given, batch, "batch"));
     RETURN_IF_FAILED(configuration_check_flags("batch->flags", given->flags));
@@ -431,34 +462,44 @@ static fmatch_status fill_from_batch(fmatch_trainer *trainer, const fmatch_batch
     return fill_room(trainer, &draws, given, given->n);
 }
 
-fmatch_status fmatch_trainer_run_batch(fmatch_trainer *trainer, const fmatch_batch *batch,
-                                       double *loss)
+static fmatch_status run_batch(fmatch_trainer *trainer, const fmatch_batch *batch, double *loss)
 {
-    status_begin();
     fmatch_batch given;
     RETURN_IF_FAILED(read_batch(trainer, batch, &given));
     RETURN_IF_FAILED(reserve_losses(trainer, 1));
     RETURN_IF_FAILED(parameter_store_reserve(&trainer->model->store));
     RETURN_IF_FAILED(fill_from_batch(trainer, &given));
-    double value;
-    RETURN_IF_FAILED(take_step(trainer, given.n, &value));
-    if (loss)
-        *loss = value;
+    RETURN_IF_FAILED(take_step(trainer, given.n, loss));
     return publish(trainer);
+}
+
+static fmatch_status evaluate_batch(fmatch_trainer *trainer, const fmatch_batch *batch,
+                                    double *loss)
+{
+    fmatch_batch given;
+    RETURN_IF_FAILED(read_batch(trainer, batch, &given));
+    RETURN_IF_FAILED(fill_from_batch(trainer, &given));
+    return differentiate(trainer, given.n, loss);
+}
+
+fmatch_status fmatch_trainer_run_batch(fmatch_trainer *trainer, const fmatch_batch *batch,
+                                       double *loss)
+{
+    status_begin();
+    CHECK_NOT_NULL(trainer);
+    RETURN_IF_FAILED(enter(trainer));
+    double unused;
+    return leave(trainer, run_batch(trainer, batch, loss ? loss : &unused));
 }
 
 fmatch_status fmatch_trainer_evaluate_batch(fmatch_trainer *trainer, const fmatch_batch *batch,
                                             double *loss)
 {
     status_begin();
-    fmatch_batch given;
-    RETURN_IF_FAILED(read_batch(trainer, batch, &given));
-    RETURN_IF_FAILED(fill_from_batch(trainer, &given));
-    double value;
-    RETURN_IF_FAILED(differentiate(trainer, given.n, &value));
-    if (loss)
-        *loss = value;
-    return FMATCH_OK;
+    CHECK_NOT_NULL(trainer);
+    RETURN_IF_FAILED(enter(trainer));
+    double unused;
+    return leave(trainer, evaluate_batch(trainer, batch, loss ? loss : &unused));
 }
 
 fmatch_status fmatch_trainer_get_gradient(const fmatch_trainer *trainer, const char *name,
@@ -478,11 +519,8 @@ fmatch_status fmatch_trainer_get_gradient(const fmatch_trainer *trainer, const c
 
 /* ---- what was learned ---- */
 
-fmatch_status fmatch_trainer_evaluate(fmatch_trainer *trainer, uint64_t seed, int64_t n,
-                                      double *loss)
+static fmatch_status evaluate(fmatch_trainer *trainer, uint64_t seed, int64_t n, double *loss)
 {
-    status_begin();
-    CHECK_NOT_NULL(trainer);
     CHECK_RANGE("n", n, 1, SOURCE_ROWS_MAX / 2);
     CHECK_NOT_NULL(loss);
     if (!trainer->target)
@@ -506,6 +544,15 @@ fmatch_status fmatch_trainer_evaluate(fmatch_trainer *trainer, uint64_t seed, in
         return status_fail(FMATCH_ERROR_NOT_FINITE, "loss is %s", NUMBER(sum / (double)n));
     *loss = sum / (double)n;
     return FMATCH_OK;
+}
+
+fmatch_status fmatch_trainer_evaluate(fmatch_trainer *trainer, uint64_t seed, int64_t n,
+                                      double *loss)
+{
+    status_begin();
+    CHECK_NOT_NULL(trainer);
+    RETURN_IF_FAILED(enter(trainer));
+    return leave(trainer, evaluate(trainer, seed, n, loss));
 }
 
 int64_t fmatch_trainer_count_steps(const fmatch_trainer *trainer)
