@@ -1,17 +1,17 @@
 /* The problem of the post "Flow Matching: A visual introduction", with the post's settings: train,
  * sample, and compare with what the post published and with what is known exactly. */
-#define _POSIX_C_SOURCE 200809L
 #include "command_line.h"
 #include "output_file.h"
 #include "progress.h"
+#include "stopwatch.h"
 #include "visual_introduction/measures.h"
+#include "visual_introduction/pictures.h"
 #include "visual_introduction/post.h"
 #include "visual_introduction/summary.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 struct settings {
     const char *out;
@@ -65,14 +65,6 @@ static void experiment_destroy(struct experiment *e)
     fmatch_context_destroy(&e->context);
 }
 
-static double seconds_now(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
-
 static fmatch_status train_and_measure(struct experiment *e, const struct settings *settings,
                                        struct summary *summary)
 {
@@ -88,8 +80,7 @@ static fmatch_status train_and_measure(struct experiment *e, const struct settin
                    &summary->measures);
 }
 
-/** Writes every file of the run into the directory. */
-static bool write_results(const char *directory, const struct summary *summary)
+static bool write_summary(const struct summary *summary, const char *directory)
 {
     size_t size = strlen(directory) + sizeof "/summary.json";
     char *path = malloc(size);
@@ -105,6 +96,21 @@ static bool write_results(const char *directory, const struct summary *summary)
     return written;
 }
 
+/** Writes every file of the run into the directory. */
+static bool write_results(const struct experiment *e, const struct summary *summary,
+                          const char *directory)
+{
+    const struct run_results results = {.context = e->context,
+                                        .target = e->target,
+                                        .model = e->model,
+                                        .exact = e->exact,
+                                        .trainer = e->trainer,
+                                        .samples = e->samples,
+                                        .summary = summary};
+
+    return write_summary(summary, directory) && pictures_write(&results, directory);
+}
+
 static int run(const struct settings *settings)
 {
     struct experiment experiment = {0};
@@ -116,7 +122,7 @@ static int run(const struct settings *settings)
         status = train_and_measure(&experiment, settings, &summary);
     if (status == FMATCH_OK) {
         summary_print(&summary);
-        written = write_results(settings->out, &summary);
+        written = write_results(&experiment, &summary, settings->out);
     } else {
         fprintf(stderr, "visual_introduction: %s: %s\n", fmatch_status_get_text(status),
                 fmatch_error_detail());
