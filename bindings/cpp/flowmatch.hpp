@@ -56,7 +56,7 @@ class error : public std::runtime_error
         return what() + (std::char_traits<char>::length(what()) - detail_length_);
     }
 
-    /** For FMATCH_ERROR_CALLBACK: the negative value that a C callback returned; else 0. */
+    /** For FMATCH_ERROR_CALLBACK: the value that a C callback returned; else 0. */
     std::int32_t callback_code() const noexcept
     {
         return callback_code_;

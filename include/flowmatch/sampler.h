@@ -68,9 +68,9 @@ FMATCH_API void fmatch_sampler_destroy(fmatch_sampler **sampler);
  *
  * @param sampler    with t_start = 0.
  * @param seed       any value; equal seeds give equal samples.
- * @param first_row  index of the first row in the stream of this seed, >= 0: draw 1000 now and 1000
- * later without repeats.
- * @param n          rows to draw, >= 0.
+ * @param first_row  index of the first row in the stream of this seed, 0 to 2^44 - n: draw 1000 now
+ * and 1000 later without repeats.
+ * @param n          rows to draw, 0 to 2^44 / dim.
  * @param condition  NULL: the model has no condition.
  * @param x          [n, dim], written. On failure its contents are unspecified, and the sampler can
  * be used again.
@@ -95,7 +95,7 @@ fmatch_sampler_draw_trajectory(fmatch_sampler *sampler, uint64_t seed, int64_t f
  * Integrate given points from t_start to t_end.
  *
  * @param sampler    any.
- * @param n          rows, >= 0.
+ * @param n          rows, 0 to 2^44 / dim.
  * @param x_start    [n, dim], finite.
  * @param condition  NULL: the model has no condition.
  * @param x_end      [n, dim], written. May be x_start. On failure its contents are unspecified.

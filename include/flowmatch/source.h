@@ -52,8 +52,8 @@ typedef struct fmatch_source_callbacks {
      * randomness from `random`, and the rows are the same for every batch size. Runs on the thread
      * that called the library.
      *
-     * Returns 0, or a negative value that stops the call with FMATCH_ERROR_CALLBACK. What it writes
-     * must be finite.
+     * Returns 0; any other value stops the call with FMATCH_ERROR_CALLBACK, and a negative one is
+     * the custom. What it writes must be finite.
      */
     int32_t (*draw)(void *user, fmatch_random *random, int64_t first_row, int64_t n, float *x);
     /** Or NULL; called once, with the last reference or when create fails. */
@@ -96,7 +96,8 @@ FMATCH_API FMATCH_WARN_UNUSED fmatch_status fmatch_source_create_normal(fmatch_s
  * @param components  K, 1 to 65536.
  * @param weights     [K], finite, >= 0, not all zero; they are divided by their sum.
  * @param means       [K, dim], finite.
- * @param stds        [K, dim], finite, > 0.
+ * @param stds        [K, dim], finite, > 0, with |mean| + 7 std at most the largest float: every
+ * row that can be drawn is finite.
  *
  * @return FMATCH_OK · FMATCH_ERROR_ARGUMENT · FMATCH_ERROR_NOT_FINITE · FMATCH_ERROR_NO_MEMORY.
  */
@@ -120,13 +121,15 @@ FMATCH_API FMATCH_WARN_UNUSED fmatch_status fmatch_source_create_array(
 /**
  * Create an array source from a file of comma-separated numbers.
  *
- * The first line is taken as a header when one of its cells is not a number. Every other line must
- * have as many cells, each a finite number with a decimal point, whatever the locale. Blank lines
- * are skipped; a line may end in CR LF.
+ * The first line is taken as a header when none of its cells is a finite number. Every other line
+ * must have as many cells, each a finite number with a decimal point, whatever the locale; so a
+ * first line of numbers with one bad cell is refused, not skipped. Blank lines are skipped; a line
+ * may end in CR LF.
  *
  * @param source   written: the new handle, owned by the caller; NULL on failure.
  * @param context  parent.
- * @param path     the file.
+ * @param path     a file, or a pipe, which is read to its end; anything else is FMATCH_ERROR_IO.
+ * Memory stays within a small multiple of what was read.
  * @param config   or NULL for the recommended values.
  *
  * @return FMATCH_OK · FMATCH_ERROR_ARGUMENT · FMATCH_ERROR_STRUCT_SIZE · FMATCH_ERROR_IO ·
@@ -145,7 +148,8 @@ fmatch_source_create_csv(fmatch_source **source, fmatch_context *context, const 
  * @param callbacks  copied; `draw` must be set.
  *
  * @return FMATCH_OK · FMATCH_ERROR_ARGUMENT · FMATCH_ERROR_STRUCT_SIZE · FMATCH_ERROR_NO_MEMORY. On
- * failure callbacks->destroy has been called, unless `callbacks` could not be read.
+ * failure, of whatever argument, callbacks->destroy has been called, unless `callbacks` could not
+ * be read.
  */
 FMATCH_API FMATCH_WARN_UNUSED fmatch_status
 fmatch_source_create_callback(fmatch_source **source, fmatch_context *context, int32_t dim,
@@ -179,8 +183,8 @@ FMATCH_API FMATCH_WARN_UNUSED fmatch_status fmatch_source_get_rows(const fmatch_
  *
  * @param source     any.
  * @param seed       any value; equal seeds give equal rows.
- * @param first_row  index of the first row in the stream of this seed, >= 0.
- * @param n          rows, >= 0.
+ * @param first_row  index of the first row in the stream of this seed, 0 to 2^44 - n.
+ * @param n          rows, 0 to 2^44.
  * @param x          [n, dim], written. On failure its contents are unspecified.
  *
  * @return FMATCH_OK · FMATCH_ERROR_ARGUMENT · FMATCH_ERROR_CALLBACK · FMATCH_ERROR_NOT_FINITE (a

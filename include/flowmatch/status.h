@@ -14,7 +14,8 @@ typedef int32_t fmatch_status;
  * do not.
  * - STRUCT_SIZE: a configuration's struct_size is not one that this library can read.
  * - STATE: the call is not possible in the present state of the handle.
- * - CALLBACK: a callback returned a negative value; fmatch_error_callback_code() gives it.
+ * - CALLBACK: a callback returned a value that stops the call: any but 0 from a source's draw or a
+ * model's evaluate, a negative one from a progress callback. fmatch_error_callback_code() gives it.
  * - CANCELLED: a progress callback returned a positive value; everything done until then is kept.
  * - NOT_FINITE: a nan or an infinity in input, in a callback's output or in a result.
  * - FORMAT: a file's content is not what it should be. VERSION: it was written by a later version.
@@ -57,12 +58,13 @@ FMATCH_API const char *fmatch_status_get_text(fmatch_status status);
  * argument, its value and the allowed range, for instance "hidden_width is -3; it must be between 1
  * and 65536".
  *
- * Empty after a success. Valid until the thread calls the library again. Never NULL.
+ * Empty after a success. What a callback calls inside does not show here afterwards. Valid until
+ * the thread calls the library again. Never NULL.
  */
 FMATCH_API const char *fmatch_error_detail(void);
 
 /**
- * The negative value that a callback returned when this thread's last call ended in
+ * The value that a callback returned when this thread's last call ended in
  * FMATCH_ERROR_CALLBACK; else 0.
  */
 FMATCH_API int32_t fmatch_error_callback_code(void);

@@ -13,8 +13,8 @@
  *
  * Thread-safety: unsafe. One thread at a time; the model may be sampled meanwhile. A callback that
  * runs within a call of the trainer may read its losses, evaluate or sample the model, change the
- * learning rate and destroy handles; a call that would train or evaluate the trainer itself ends in
- * FMATCH_ERROR_STATE.
+ * learning rate and destroy handles; a progress callback may also evaluate the trainer. A call that
+ * goes beyond ends in FMATCH_ERROR_STATE.
  */
 typedef struct fmatch_trainer fmatch_trainer;
 

@@ -16,7 +16,7 @@ fmatch_status configuration_read(void *to, size_t size, size_t smallest, const v
     if (given < smallest || given > 65536)
         return status_fail(FMATCH_ERROR_STRUCT_SIZE,
                            "%s.struct_size is %u; it must be between %zu and 65536: was the struct "
-                           "initialised?",
+                           "initialised, and with a preset that exists?",
                            name, (unsigned)given, smallest);
     for (size_t i = size; i < given; i++)
         if (((const unsigned char *)from)[i] != 0)
@@ -38,6 +38,15 @@ void configuration_write(void *to, size_t caller_size, const void *from, size_t 
     memcpy(to, from, caller_size < size ? caller_size : size);
     const uint32_t written = (uint32_t)caller_size;
     memcpy(to, &written, sizeof written);
+}
+
+void configuration_write_preset(void *to, size_t caller_size, int32_t preset, const void *presets,
+                                int32_t count, size_t size)
+{
+    if (preset >= 0 && preset < count)
+        configuration_write(to, caller_size, (const char *)presets + (size_t)preset * size, size);
+    else if (to)
+        memset(to, 0, caller_size);
 }
 
 fmatch_status configuration_check_flags(const char *name, uint32_t flags)

@@ -17,6 +17,11 @@ fmatch_status configuration_read(void *to, size_t size, size_t smallest, const v
  * into it. */
 void configuration_write(void *to, size_t caller_size, const void *from, size_t size);
 
+/* The same with the preset of a number out of `presets`, `count` structs of `size` bytes. A number
+ * that is none of theirs writes a struct of zeros, whose struct_size no create accepts. */
+void configuration_write_preset(void *to, size_t caller_size, int32_t preset, const void *presets,
+                                int32_t count, size_t size);
+
 fmatch_status configuration_check_flags(const char *name, uint32_t flags);
 
 /* A double in [lowest, highest], or in [lowest, highest) or (lowest, highest] as the brackets say.

@@ -2,13 +2,12 @@
 
 #include "base/finite.h"
 
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-enum { DETAIL_SIZE = 512 };
-
-static _Thread_local char detail[DETAIL_SIZE];
+static _Thread_local char detail[STATUS_DETAIL_SIZE];
 static _Thread_local int32_t callback_code;
 
 static const struct {
@@ -68,6 +67,8 @@ struct number_text number_text(double value)
     /* %g writes digits, signs, letters and the locale's decimal point, which may be of several
      * bytes. */
     struct number_text written = {0}, plain = {0};
+    if (isnan(value))
+        return (struct number_text){"nan"}; /* of either sign, and platforms differ in which */
     snprintf(written.text, sizeof written.text, "%g", value);
     size_t length = 0;
     bool in_point = false;
@@ -95,16 +96,38 @@ fmatch_status status_of_callback(const char *what, int32_t code)
     return status;
 }
 
+void status_keep(struct status_kept *kept)
+{
+    kept->callback_code = callback_code;
+    memcpy(kept->detail, detail, strlen(detail) + 1);
+}
+
+void status_restore(const struct status_kept *kept)
+{
+    callback_code = kept->callback_code;
+    memcpy(detail, kept->detail, strlen(kept->detail) + 1);
+}
+
+void status_keep_and_destroy(void (*destroy)(void *user), void *user)
+{
+    if (!destroy)
+        return;
+    struct status_kept kept;
+    status_keep(&kept);
+    destroy(user);
+    status_restore(&kept);
+}
+
 void status_prefix(const char *format, ...)
 {
-    char rest[DETAIL_SIZE];
+    char rest[STATUS_DETAIL_SIZE];
     memcpy(rest, detail, sizeof rest);
 
     va_list arguments;
     va_start(arguments, format);
     const int length = vsnprintf(detail, sizeof detail, format, arguments);
     va_end(arguments);
-    if (length >= 0 && length < DETAIL_SIZE)
+    if (length >= 0 && length < STATUS_DETAIL_SIZE)
         snprintf(detail + length, sizeof detail - (size_t)length, "%s", rest);
 }
 

@@ -28,6 +28,26 @@ fmatch_status status_no_memory(size_t size);
  * kept. */
 fmatch_status status_of_callback(const char *what, int32_t code);
 
+/* A user's function may call the library, whose details are then its own business. What the
+ * thread's last failure said, or that nothing failed, is put aside while such a function runs:
+ *
+ *     struct status_kept kept;
+ *     status_keep(&kept);
+ *     code = callbacks->draw(...);
+ *     status_restore(&kept); */
+enum { STATUS_DETAIL_SIZE = 512 };
+
+struct status_kept {
+    int32_t callback_code;
+    char detail[STATUS_DETAIL_SIZE];
+};
+
+void status_keep(struct status_kept *kept);
+void status_restore(const struct status_kept *kept);
+
+/* Calls a user's destroy function, if there is one, with the detail put aside. */
+void status_keep_and_destroy(void (*destroy)(void *user), void *user);
+
 /* The detail of the last failure with a prefix, for instance the step in which it happened. */
 #ifdef __GNUC__
 __attribute__((format(printf, 1, 2)))

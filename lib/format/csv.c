@@ -4,9 +4,11 @@
 #include "base/status.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 /* ---- the file in memory ---- */
 
@@ -29,32 +31,38 @@ static fmatch_status text_reserve(const fmatch_allocator *allocator, struct text
     return FMATCH_OK;
 }
 
-static fmatch_status text_read_stream(const fmatch_allocator *allocator, FILE *stream,
-                                      const char *path, struct text *text)
+static fmatch_status text_read_all(const fmatch_allocator *allocator, int descriptor,
+                                   const char *path, struct text *text)
 {
+    struct stat facts;
+    if (fstat(descriptor, &facts) != 0)
+        return status_fail(FMATCH_ERROR_IO, "%s cannot be read: %s", path, strerror(errno));
+    if (!S_ISREG(facts.st_mode) && !S_ISFIFO(facts.st_mode)) /* a device may never end */
+        return status_fail(FMATCH_ERROR_IO, "%s is not a file", path);
     for (;;) {
         if (text->size == text->capacity)
             RETURN_IF_FAILED(
                 text_reserve(allocator, text, text->capacity > 0 ? 2 * text->capacity : 65536));
-        const size_t got =
-            fread(text->begin + text->size, 1, (size_t)(text->capacity - text->size), stream);
-        text->size += (int64_t)got;
+        const ssize_t got =
+            read(descriptor, text->begin + text->size, (size_t)(text->capacity - text->size));
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return status_fail(FMATCH_ERROR_IO, "%s cannot be read: %s", path, strerror(errno));
         if (got == 0)
-            break;
+            return FMATCH_OK;
+        text->size += (int64_t)got;
     }
-    if (ferror(stream))
-        return status_fail(FMATCH_ERROR_IO, "%s cannot be read: %s", path, strerror(errno));
-    return FMATCH_OK;
 }
 
 static fmatch_status text_read(const fmatch_allocator *allocator, const char *path,
                                struct text *text)
 {
-    FILE *stream = fopen(path, "rb");
-    if (!stream)
+    const int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    if (descriptor < 0)
         return status_fail(FMATCH_ERROR_IO, "%s cannot be opened: %s", path, strerror(errno));
-    const fmatch_status status = text_read_stream(allocator, stream, path, text);
-    fclose(stream);
+    const fmatch_status status = text_read_all(allocator, descriptor, path, text);
+    close(descriptor);
     return status;
 }
 
@@ -184,43 +192,79 @@ static int64_t count_cells(const struct line *line)
     return cells;
 }
 
-/* Parse the cells of a line; the 1-based number of the first one that is not a number, or 0. */
-static int64_t parse_line(const struct line *line, float *values, const char **bad, int *bad_length)
+struct cell {
+    const char *begin, *end;
+};
+
+/* Next cell of a line; NULL as `cursor` before the first one and after the last. */
+static bool next_cell(const char **cursor, const struct line *line, struct cell *cell)
 {
-    const char *p = line->begin;
-    for (int64_t column = 1;; column++) {
-        const char *end = cell_end(p, line->end);
+    if (!*cursor)
+        return false;
+    cell->begin = *cursor;
+    cell->end = cell_end(*cursor, line->end);
+    *cursor = cell->end < line->end ? cell->end + 1 : NULL;
+    return true;
+}
+
+/* The 1-based `column` holds no number; `why` may add to it. */
+static fmatch_status not_a_number(const char *path, const struct line *line, int64_t column,
+                                  const struct cell *cell, const char *why)
+{
+    const ptrdiff_t length = cell->end - cell->begin;
+    return status_fail(FMATCH_ERROR_FORMAT,
+                       "%s:%lld: column %lld ('%.*s') is not a finite number%s", path,
+                       (long long)line->number, (long long)column, length < 40 ? (int)length : 40,
+                       cell->begin, why);
+}
+
+/* Is the first line a header? Yes if no cell of it is a number, no if all are; neither in a file
+ * whose first row has a bad cell, which must not vanish as a header. */
+static fmatch_status judge_first_line(const struct line *line, const char *path, bool *header)
+{
+    int64_t numbers = 0, column = 0, bad = 0;
+    struct cell cell, bad_cell = {line->begin, line->begin};
+    for (const char *cursor = line->begin; next_cell(&cursor, line, &cell);) {
         float value;
-        if (!csv_parse_number(p, end, &value)) {
-            *bad = p;
-            *bad_length = end - p < 40 ? (int)(end - p) : 40;
-            return column;
+        const bool number = csv_parse_number(cell.begin, cell.end, &value);
+        column++;
+        numbers += number;
+        if (!number && bad == 0) {
+            bad = column;
+            bad_cell = cell;
         }
-        if (values)
-            values[column - 1] = value;
-        if (end == line->end)
-            return 0;
-        p = end + 1;
     }
+    *header = numbers == 0;
+    if (numbers > 0 && bad != 0)
+        return not_a_number(path, line, bad, &bad_cell,
+                            "; other cells of the first line are, so that it is no header");
+    return FMATCH_OK;
 }
 
 static fmatch_status parse_rows(const struct text *text, const char *path, const char *cursor,
+                                int64_t lines_before, float *values)
+{
+    struct line line = {.number = lines_before};
+    while (next_line(&cursor, text->begin + text->size, &line)) {
+        struct cell cell;
+        int64_t column = 1;
+        for (const char *next = line.begin; next_cell(&next, &line, &cell); column++)
+            if (!csv_parse_number(cell.begin, cell.end, values++))
+                return not_a_number(path, &line, column, &cell, "");
+    }
+    return FMATCH_OK;
+}
+
+/* Rows from the cursor on, all of `columns` cells: what is asked for them is in the file. */
+static fmatch_status count_rows(const struct text *text, const char *path, const char *cursor,
                                 int64_t lines_before, struct csv_table *table)
 {
-    const char *end = text->begin + text->size;
     struct line line = {.number = lines_before};
-    for (int64_t i = 0; next_line(&cursor, end, &line); i++) {
+    for (table->rows = 0; next_line(&cursor, text->begin + text->size, &line); table->rows++) {
         const int64_t cells = count_cells(&line);
         if (cells != table->columns)
-            return status_fail(FMATCH_ERROR_FORMAT, "%s:%lld: %lld cells; the lines before have %d",
+            return status_fail(FMATCH_ERROR_FORMAT, "%s:%lld: %lld cells; the first line has %d",
                                path, (long long)line.number, (long long)cells, (int)table->columns);
-        const char *bad = NULL;
-        int length = 0;
-        const int64_t column = parse_line(&line, table->values + i * table->columns, &bad, &length);
-        if (column != 0)
-            return status_fail(FMATCH_ERROR_FORMAT,
-                               "%s:%lld: column %lld ('%.*s') is not a finite number", path,
-                               (long long)line.number, (long long)column, length, bad);
     }
     return FMATCH_OK;
 }
@@ -241,25 +285,20 @@ static fmatch_status parse_text(const fmatch_allocator *allocator, const struct 
     if (columns > CSV_COLUMNS_MAX)
         return status_fail(FMATCH_ERROR_FORMAT, "%s:%lld: %lld cells; at most %d can be read", path,
                            (long long)line.number, (long long)columns, (int)CSV_COLUMNS_MAX);
-
-    const char *bad;
-    int length;
-    const bool header = parse_line(&line, NULL, &bad, &length) != 0;
+    table->columns = (int32_t)columns;
+    bool header = false;
+    RETURN_IF_FAILED(judge_first_line(&line, path, &header));
     const char *first = header ? cursor : begin;
     const int64_t lines_before = header ? line.number : 0;
 
-    int64_t rows = header ? 0 : 1;
-    while (next_line(&cursor, end, &line))
-        rows++;
-    if (rows == 0)
+    RETURN_IF_FAILED(count_rows(text, path, first, lines_before, table));
+    if (table->rows == 0)
         return status_fail(FMATCH_ERROR_FORMAT, "%s: there is no row below the header", path);
-
-    table->columns = (int32_t)columns;
-    table->rows = rows;
-    table->values = allocation_create(allocator, rows * columns, sizeof *table->values);
+    const int64_t cells = table->rows * columns;
+    table->values = allocation_create(allocator, cells, sizeof *table->values);
     if (!table->values)
-        return status_no_memory((size_t)(rows * columns) * sizeof *table->values);
-    return parse_rows(text, path, first, lines_before, table);
+        return status_no_memory((size_t)cells * sizeof *table->values);
+    return parse_rows(text, path, first, lines_before, table->values);
 }
 
 fmatch_status csv_read(const fmatch_allocator *allocator, const char *path, struct csv_table *table)

@@ -12,8 +12,9 @@ struct csv_table {
 
 enum { CSV_COLUMNS_MAX = 65536 };
 
-/* Read a whole file. The first line is skipped as a header when one of its cells is not a number.
- * On failure the table holds nothing. */
+/* Read a whole file, or a pipe to its end; FMATCH_ERROR_IO for anything else. The first line is
+ * skipped as a header when none of its cells is a finite number. The values take at most four times
+ * the bytes of the file. On failure the table holds nothing. */
 fmatch_status csv_read(const fmatch_allocator *allocator, const char *path,
                        struct csv_table *table);
 

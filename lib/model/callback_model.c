@@ -31,7 +31,11 @@ static fmatch_status callback_evaluate(const fmatch_model *model, const float *p
     if (v == x) /* which is ours to allow, not for the user's function to expect */
         x = memcpy(scratch, x, (size_t)(n * model->dim) * sizeof *x);
     const fmatch_velocity_callbacks *c = &((const struct callback_model *)model)->shared->callbacks;
-    return status_of_callback("evaluate", c->evaluate(c->user, n, x, t, NULL, v));
+    struct status_kept kept;
+    status_keep(&kept);
+    const int32_t code = c->evaluate(c->user, n, x, t, NULL, v);
+    status_restore(&kept);
+    return status_of_callback("evaluate", code);
 }
 
 static void callback_destroy(fmatch_model *model)
@@ -39,8 +43,7 @@ static void callback_destroy(fmatch_model *model)
     struct shared_callbacks *shared = ((struct callback_model *)model)->shared;
     if (!shared || !reference_count_release(&shared->references))
         return;
-    if (shared->callbacks.destroy)
-        shared->callbacks.destroy(shared->callbacks.user);
+    status_keep_and_destroy(shared->callbacks.destroy, shared->callbacks.user);
     allocation_destroy(&model->context->allocator, shared);
 }
 
@@ -65,6 +68,7 @@ static fmatch_status callback_copy(fmatch_model **copy, const fmatch_model *mode
 static fmatch_status create(fmatch_model **model, fmatch_context *context, int32_t dim,
                             const fmatch_velocity_callbacks *callbacks, const fmatch_source *noise)
 {
+    CHECK_NOT_NULL(model);
     CHECK_NOT_NULL(context);
     CHECK_RANGE("dim", dim, 1, DIM_MAX);
     RETURN_IF_FAILED(configuration_check_flags("callbacks->flags", callbacks->flags));
@@ -97,13 +101,13 @@ fmatch_status fmatch_model_create_callback(fmatch_model **model, fmatch_context 
                                            const fmatch_source *noise)
 {
     status_begin();
-    CHECK_NOT_NULL(model);
-    *model = NULL;
+    if (model)
+        *model = NULL;
     fmatch_velocity_callbacks given;
     RETURN_IF_FAILED(
         configuration_read(&given, sizeof given, sizeof given, callbacks, "callbacks"));
     const fmatch_status status = create(model, context, dim, &given, noise);
-    if (status != FMATCH_OK && given.destroy)
-        given.destroy(given.user);
+    if (status != FMATCH_OK)
+        status_keep_and_destroy(given.destroy, given.user);
     return status;
 }

@@ -253,102 +253,310 @@ fmatch_status fmatch_model_evaluate_density(const fmatch_model *model, int64_t n
     return FMATCH_OK;
 }
 
-/* ---- irreducible loss ---- */
+/* ---- irreducible loss ----
+ *
+ * It is the mean over the path of the variance of a pair's velocity given x_t = x. Given component
+ * k as well, that velocity is normal with mean u_k and variance W^2 s_k^2 / S_k, W = alpha' sigma -
+ * sigma' alpha, for each coordinate. So the loss is a part within the components and one between
+ * them,
+ *
+ *   sum over k of w_k times the integral over t of W^2 s_k^2 / S_k, and
+ *   the integral over t of E sum over k of r_k (u_k - u)^2, u = sum over k of r_k u_k.
+ *
+ * On the linear path the first integral is s_k pi / 2. The second is a sum of squares, which no
+ * cancellation harms, if differences of velocities are not taken between large numbers either: at y
+ * = x - alpha m_j
+ *
+ *   u_k - u_j = W sigma / S_k (m_k - m_j + alpha (s_k^2 - s_j^2) y / S_j). */
 
-/* E u(x_t, t)^2 in one dimension. For each component by the trapezoidal rule on its standardised
- * coordinate, which converges faster than any power of the step as long as the step resolves the
- * narrowest component. */
-static double mean_square_velocity(const struct mixture *m, double t, double *share)
+static double loss_within(const struct mixture *m)
 {
-    enum { POINTS_MAX = 200000 };
-    const double reach = 9.0, coarsest = 0.125;
-    const struct schedule s = schedule_linear(t);
-    double narrowest = INFINITY;
+    const double half_pi = 1.5707963267948966192;
+    double sum = 0.0;
     for (int32_t k = 0; k < m->components; k++)
-        narrowest = fmin(narrowest, hypot(s.sigma, s.alpha * m->stds[k]));
-
-    double total = 0.0;
-    for (int32_t k = 0; k < m->components; k++) {
-        const double width = hypot(s.sigma, s.alpha * m->stds[k]);
-        const double finest = fmin(coarsest, 0.25 * narrowest / width);
-        const int points = (int)fmin(ceil(2 * reach / finest), POINTS_MAX);
-        double sum = 0.0;
-        for (int i = 0; i <= points; i++) {
-            const double z = reach * (2.0 * i / points - 1.0);
-            const double x = s.alpha * m->means[k] + width * z;
-            double u;
-            velocity_at(m, s, &x, share, &u);
-            sum += u * u * exp(-0.5 * z * z);
-        }
-        total += m->weights[k] * sum * (2 * reach / points) * exp(-0.5 * LOG_2_PI);
-    }
-    return total;
+        for (int32_t j = 0; j < m->dim; j++)
+            sum += m->weights[k] * m->stds[(int64_t)k * m->dim + j];
+    return half_pi * sum / m->dim;
 }
 
-/* Gauss and Legendre's rule of five points on each of equal panels of [0, 1]. */
-static double irreducible_loss_1d(const struct mixture *m, double second_moment, double *share)
+/* The linear path at a distance from its end, which 1 - t would round. */
+static struct schedule schedule_before_end(double distance)
 {
-    enum { PANELS = 64 };
-    const double inner = sqrt(5.0 - 2.0 * sqrt(10.0 / 7.0)) / 3.0;
-    const double outer = sqrt(5.0 + 2.0 * sqrt(10.0 / 7.0)) / 3.0;
-    const double nodes[5] = {-outer, -inner, 0.0, inner, outer};
-    const double heavy = (322.0 + 13.0 * sqrt(70.0)) / 900.0;
-    const double light = (322.0 - 13.0 * sqrt(70.0)) / 900.0;
-    const double weights[5] = {light, heavy, 128.0 / 225.0, heavy, light};
-
-    double integral = 0.0;
-    for (int p = 0; p < PANELS; p++)
-        for (int i = 0; i < 5; i++) {
-            const double t = (p + 0.5 + 0.5 * nodes[i]) / PANELS;
-            integral += weights[i] * 0.5 / PANELS * mean_square_velocity(m, t, share);
-        }
-    return second_moment - integral;
+    struct schedule s = schedule_linear(1.0 - distance);
+    s.sigma = distance;
+    return s;
 }
 
-/* Mean of the pairs' squared distance from the field, with one time in each of as many strata as
- * there are draws. */
-enum { LOSS_DRAWS = 1 << 18, LOSS_BLOCK = 256 };
-
-struct pairs {
-    float *x0, *x1, *x, *u; /* [LOSS_BLOCK, dim] each */
-    float t[LOSS_BLOCK];
+/* Below which distance from t = 0 and from t = 1 the mixture's path is smooth: where the farthest
+ * two components part, or the broadest outgrows the noise; where the noise fades behind the
+ * narrowest. */
+struct scales {
+    double begin, end;
 };
 
-static fmatch_status draw_pairs(const struct closed_form_model *m, int64_t first, struct pairs *p)
+static struct scales scales_of(const struct mixture *m)
 {
-    const struct random_stream noise = source_stream(m->target, 0, STREAM_EVALUATE_NOISE);
-    const struct random_stream target = source_stream(m->target, 0, STREAM_EVALUATE_TARGET);
-    const struct random_stream time = source_stream(m->target, 0, STREAM_EVALUATE_TIME);
-    RETURN_IF_FAILED(source_draw(m->model.noise, &noise, first, LOSS_BLOCK, p->x0));
-    RETURN_IF_FAILED(source_draw(m->target, &target, first, LOSS_BLOCK, p->x1));
-    random_stream_uniform(&time, 0, (uint64_t)first, LOSS_BLOCK, p->t);
-    for (int64_t i = 0; i < LOSS_BLOCK; i++)
-        p->t[i] = (float)(((double)(first + i) + p->t[i]) / LOSS_DRAWS);
-    schedule_interpolate(LOSS_BLOCK, m->model.dim, p->t, p->x0, p->x1, p->x, p->u);
-    return FMATCH_OK;
+    double largest = 1.0, smallest = 1.0;
+    for (int32_t j = 0; j < m->dim; j++) {
+        double lowest = INFINITY, highest = -INFINITY;
+        for (int32_t k = 0; k < m->components; k++) {
+            if (m->weights[k] == 0)
+                continue;
+            const double mean = m->means[(int64_t)k * m->dim + j];
+            const double std = m->stds[(int64_t)k * m->dim + j];
+            lowest = fmin(lowest, mean);
+            highest = fmax(highest, mean);
+            largest = fmax(largest, std);
+            smallest = fmin(smallest, std);
+        }
+        largest = fmax(largest, highest - lowest);
+    }
+    return (struct scales){.begin = 1.0 / largest, .end = smallest};
 }
 
-static fmatch_status irreducible_loss_draws(const struct closed_form_model *m, struct row row,
-                                            struct pairs *p, double *loss, double *error)
+/* ---- the part between components in one dimension, by quadrature ---- */
+
+enum { QUADRATURE_COMPONENTS_MAX = 16, RULE_POINTS = 8 };
+
+/* Gauss and Legendre's rule on [-1, 1]; the other half mirrors it. */
+static const double rule_nodes[RULE_POINTS / 2] = {0.1834346424956498049, 0.5255324099163289858,
+                                                   0.7966664774136267396, 0.9602898564975362317};
+static const double rule_weights[RULE_POINTS / 2] = {0.3626837833783619830, 0.3137066458778872873,
+                                                     0.2223810344533744705, 0.1012285362903762591};
+
+/* Point i of the rule on [begin, end], and its weight. */
+static double rule_point(int i, double begin, double end, double *weight)
 {
-    const int32_t dim = m->model.dim;
-    double sum = 0.0, squares = 0.0;
-    for (int64_t first = 0; first < LOSS_DRAWS; first += LOSS_BLOCK) {
-        RETURN_IF_FAILED(draw_pairs(m, first, p));
-        for (int64_t i = 0; i < LOSS_BLOCK; i++) {
-            const float *u = p->u + i * dim;
-            widen(dim, p->x + i * dim, row.x);
-            velocity_at(m->mixture, schedule_linear(p->t[i]), row.x, row.share, row.v);
-            double square = 0.0;
-            for (int32_t j = 0; j < dim; j++)
-                square += (u[j] - row.v[j]) * (u[j] - row.v[j]);
-            sum += square / dim;
-            squares += square / dim * (square / dim);
+    const double half = 0.5 * (end - begin), node = rule_nodes[i / 2];
+    *weight = half * rule_weights[i / 2];
+    return begin + half * (i % 2 ? 1.0 + node : 1.0 - node);
+}
+
+/* The mixture at one time; components of weight 0 left out. */
+struct components {
+    int32_t count;
+    struct schedule schedule;
+    struct component {
+        double weight, mean, variance; /* of the target: w_k, m_k, s_k^2 */
+        double width;                  /* sqrt(S_k) */
+    } component[QUADRATURE_COMPONENTS_MAX];
+};
+
+static void components_at(const struct mixture *m, struct schedule s, struct components *c)
+{
+    c->count = 0;
+    c->schedule = s;
+    for (int32_t k = 0; k < m->components; k++)
+        if (m->weights[k] > 0)
+            c->component[c->count++] =
+                (struct component){.weight = m->weights[k],
+                                   .mean = m->means[k],
+                                   .variance = m->stds[k] * m->stds[k],
+                                   .width = hypot(s.sigma, s.alpha * m->stds[k])};
+}
+
+/* w_j N(x; alpha m_j, S_j) (u - u_j)^2 at x = alpha m_j + y. */
+static double between_at(const struct components *c, int32_t j, double y)
+{
+    const struct schedule s = c->schedule;
+    const struct component *own = &c->component[j];
+    const double rate = (s.alpha_rate * s.sigma - s.sigma_rate * s.alpha) * s.sigma;
+    double total = 0.0, sum = 0.0, own_share = 0.0;
+    for (int32_t k = 0; k < c->count; k++) {
+        const struct component *other = &c->component[k];
+        const double apart = other->mean - own->mean;
+        const double z = (y - s.alpha * apart) / other->width;
+        const double share = other->weight / other->width * exp(-0.5 * z * z);
+        total += share;
+        if (k == j)
+            own_share = share;
+        else
+            sum += share * rate / (other->width * other->width) *
+                   (apart +
+                    s.alpha * (other->variance - own->variance) * y / (own->width * own->width));
+    }
+    return own_share * (sum / total) * (sum / total) * exp(-0.5 * LOG_2_PI);
+}
+
+/* How far from y on between_at of component j is smooth: half the width of the narrowest
+ * component that has density here, and not into a narrower one. Those too narrow to weigh are
+ * passed over. */
+enum { REACH = 9 };
+
+static double smooth_length(const struct components *c, int32_t j, double y)
+{
+    const struct component *own = &c->component[j];
+    double length = 0.5 * own->width;
+    for (int32_t k = 0; k < c->count; k++) {
+        const struct component *other = &c->component[k];
+        if (other->width >= own->width || other->width < 1e-12 * own->width)
+            continue;
+        const double centre = c->schedule.alpha * (other->mean - own->mean);
+        const double begin = centre - REACH * other->width, end = centre + REACH * other->width;
+        if (y < begin)
+            length = fmin(length, begin - y);
+        else if (y < end)
+            length = fmin(length, 0.5 * other->width);
+    }
+    return length;
+}
+
+static double between_at_time(const struct components *c)
+{
+    double integral = 0.0;
+    for (int32_t j = 0; j < c->count; j++) {
+        const double last = REACH * c->component[j].width;
+        for (double begin = -last, end; begin < last; begin = end) {
+            end = fmin(begin + smooth_length(c, j, begin), last);
+            for (int i = 0; i < RULE_POINTS; i++) {
+                double weight;
+                const double y = rule_point(i, begin, end, &weight);
+                integral += weight * between_at(c, j, y);
+            }
         }
     }
-    *loss = sum / LOSS_DRAWS;
-    *error = sqrt((squares / LOSS_DRAWS - *loss * *loss) / LOSS_DRAWS);
-    return FMATCH_OK;
+    return integral;
+}
+
+/* The integral over times from begin to end, distances from t = 1 if `from_end`. */
+static double between_times(const struct mixture *m, bool from_end, double begin, double end)
+{
+    double integral = 0.0;
+    for (int i = 0; i < RULE_POINTS; i++) {
+        double weight;
+        const double t = rule_point(i, begin, end, &weight);
+        struct components c;
+        components_at(m, from_end ? schedule_before_end(t) : schedule_linear(t), &c);
+        integral += weight * between_at_time(&c);
+    }
+    return integral;
+}
+
+/* Towards both ends of the path, pairs of panels of half the length of the ones before, down to the
+ * path's smallest scale. */
+static double loss_between_quadrature(const struct mixture *m)
+{
+    const struct scales scales = scales_of(m);
+    double integral = 0.0;
+    for (int side = 0; side < 2; side++) {
+        const double smallest = side == 0 ? scales.begin : scales.end;
+        for (double begin, end = 0.5; end > 0; end = begin) {
+            begin = end > 0.5 * smallest ? 0.5 * end : 0.0;
+            const double middle = 0.5 * (begin + end);
+            integral += between_times(m, side == 1, begin, middle);
+            integral += between_times(m, side == 1, middle, end);
+        }
+    }
+    return integral;
+}
+
+/* ---- the same in any dimension, from draws ---- */
+
+enum { LOSS_DRAWS = 1 << 18, LOSS_BLOCK = 256 };
+
+/* A time with its weight, the reciprocal of its density: even draws are dense towards t = 0, odd
+ * ones towards t = 1, each as 1 / (distance + scale), where the velocities change fastest. Uniform
+ * `u` on [0, 1). */
+static struct schedule draw_time(const struct scales *scales, bool from_end, double u,
+                                 double *weight)
+{
+    const double begin_log = log1p(1.0 / scales->begin), end_log = log1p(1.0 / scales->end);
+    const double scale = from_end ? scales->end : scales->begin;
+    const double distance = fmin(scale * expm1(u * (from_end ? end_log : begin_log)), 1.0);
+    const double other = 1.0 - distance;
+    const double from_begin = from_end ? other : distance, to_end = from_end ? distance : other;
+    *weight = 2.0 / (1.0 / ((from_begin + scales->begin) * begin_log) +
+                     1.0 / ((to_end + scales->end) * end_log));
+    return from_end ? schedule_before_end(distance) : schedule_linear(distance);
+}
+
+/* One coordinate's (u_k - u_j), as above. */
+static double velocity_difference(const struct mixture *m, struct schedule s, int64_t k, int64_t j,
+                                  double y)
+{
+    const double own = pow(m->stds[j], 2), other = pow(m->stds[k], 2);
+    const double own_variance = s.sigma * s.sigma + s.alpha * s.alpha * own;
+    const double variance = s.sigma * s.sigma + s.alpha * s.alpha * other;
+    const double rate = (s.alpha_rate * s.sigma - s.sigma_rate * s.alpha) * s.sigma;
+    return rate / variance *
+           (m->means[k] - m->means[j] + s.alpha * (other - own) * y / own_variance);
+}
+
+/* The components' responsibilities at x = alpha m_j + y. */
+static void shares_at(const struct mixture *m, struct schedule s, int32_t j, const double *y,
+                      double *share)
+{
+    double largest = -INFINITY, total = 0.0;
+    for (int32_t k = 0; k < m->components; k++) {
+        const double *mean = m->means + (int64_t)k * m->dim, *std = m->stds + (int64_t)k * m->dim;
+        const double *own = m->means + (int64_t)j * m->dim;
+        share[k] = log(m->weights[k]);
+        for (int32_t d = 0; d < m->dim; d++) {
+            const double variance = s.sigma * s.sigma + s.alpha * s.alpha * std[d] * std[d];
+            const double off = y[d] - s.alpha * (mean[d] - own[d]);
+            share[k] -= 0.5 * (off * off / variance + log(variance));
+        }
+        largest = fmax(largest, share[k]);
+    }
+    for (int32_t k = 0; k < m->components; k++)
+        total += share[k] = exp(share[k] - largest);
+    for (int32_t k = 0; k < m->components; k++)
+        share[k] /= total;
+}
+
+/* Mean over the coordinates of sum over k of r_k (u_k - u)^2, for a point of component j; y holds
+ * standard normal numbers and gets the point's place. */
+static double between_drawn(const struct mixture *m, struct schedule s, int32_t j, double *y,
+                            double *share)
+{
+    const int64_t dim = m->dim;
+    for (int64_t d = 0; d < dim; d++)
+        y[d] *= hypot(s.sigma, s.alpha * m->stds[j * dim + d]);
+    shares_at(m, s, j, y, share);
+    double sum = 0.0;
+    for (int64_t d = 0; d < dim; d++) {
+        double mean = 0.0;
+        for (int64_t k = 0; k < m->components; k++)
+            mean += share[k] * velocity_difference(m, s, k * dim + d, j * dim + d, y[d]);
+        for (int64_t k = 0; k < m->components; k++) {
+            const double off = velocity_difference(m, s, k * dim + d, j * dim + d, y[d]) - mean;
+            sum += share[k] * off * off;
+        }
+    }
+    return sum / (double)dim;
+}
+
+/* Times are stratified, so that the error of the mean is somewhat smaller than what is said. */
+static void loss_between_draws(const struct closed_form_model *m, struct row row, float *normals,
+                               double *loss, double *error)
+{
+    const struct mixture *mixture = m->mixture;
+    const struct random_stream place = source_stream(m->target, 0, STREAM_EVALUATE_TARGET);
+    const struct random_stream time = source_stream(m->target, 0, STREAM_EVALUATE_TIME);
+    const struct scales scales = scales_of(mixture);
+    const int32_t dim = mixture->dim;
+    double mean = 0.0, squares = 0.0;
+    for (int64_t first = 0; first < LOSS_DRAWS; first += LOSS_BLOCK) {
+        float choice[LOSS_BLOCK], within[LOSS_BLOCK];
+        random_stream_uniform(&place, 0, (uint64_t)first, LOSS_BLOCK, choice);
+        random_stream_normal(&place, 1, (uint64_t)(first * dim), (int64_t)LOSS_BLOCK * dim,
+                             normals);
+        random_stream_uniform(&time, 0, (uint64_t)first, LOSS_BLOCK, within);
+        for (int64_t i = 0; i < LOSS_BLOCK; i++) {
+            const int64_t stratum = (first + i) / 2;
+            double weight;
+            const struct schedule s = draw_time(
+                &scales, i % 2, ((double)stratum + within[i]) / (LOSS_DRAWS / 2), &weight);
+            widen(dim, normals + i * dim, row.x);
+            const int32_t j = mixture_choose(mixture, choice[i]);
+            const double value = weight * between_drawn(mixture, s, j, row.x, row.share);
+            const double difference = value - mean;
+            mean += difference / (double)(first + i + 1);
+            squares += difference * (value - mean);
+        }
+    }
+    *loss = mean;
+    *error = sqrt(squares) / LOSS_DRAWS;
 }
 
 fmatch_status fmatch_model_evaluate_irreducible_loss(const fmatch_model *model, double *loss,
@@ -359,27 +567,24 @@ fmatch_status fmatch_model_evaluate_irreducible_loss(const fmatch_model *model, 
     RETURN_IF_FAILED(as_closed_form(model, &m));
     CHECK_NOT_NULL(loss);
 
-    const fmatch_allocator *allocator = &model->context->allocator;
-    const int64_t cells = (int64_t)LOSS_BLOCK * model->dim;
-    double *scratch = allocation_create(allocator, row_size(m->mixture), sizeof *scratch);
-    float *block = allocation_create(allocator, 4 * cells, sizeof *block);
-    fmatch_status status = FMATCH_OK;
-    double error = 0.0;
-    if (!scratch || !block) {
-        status = status_no_memory((size_t)row_size(m->mixture) * sizeof *scratch +
-                                  4 * (size_t)cells * sizeof *block);
-    } else if (model->dim == 1) {
-        double mean = 0.0, std = 0.0;
-        m->target->kind->moments(m->target, &mean, &std);
-        *loss = irreducible_loss_1d(m->mixture, 1.0 + mean * mean + std * std, scratch);
+    double between = 0.0, error = 0.0;
+    if (model->dim == 1 && m->mixture->components <= QUADRATURE_COMPONENTS_MAX) {
+        between = loss_between_quadrature(m->mixture);
     } else {
-        struct pairs p = {
-            .x0 = block, .x1 = block + cells, .x = block + 2 * cells, .u = block + 3 * cells};
-        status = irreducible_loss_draws(m, row_in(m->mixture, scratch), &p, loss, &error);
+        const fmatch_allocator *allocator = &model->context->allocator;
+        const int64_t normals = (int64_t)LOSS_BLOCK * model->dim, doubles = row_size(m->mixture);
+        double *scratch = allocation_create(allocator, doubles, sizeof *scratch);
+        float *block = allocation_create(allocator, normals, sizeof *block);
+        if (scratch && block)
+            loss_between_draws(m, row_in(m->mixture, scratch), block, &between, &error);
+        allocation_destroy(allocator, block);
+        allocation_destroy(allocator, scratch);
+        if (!scratch || !block)
+            return status_no_memory((size_t)doubles * sizeof *scratch +
+                                    (size_t)normals * sizeof *block);
     }
-    allocation_destroy(allocator, block);
-    allocation_destroy(allocator, scratch);
-    if (status == FMATCH_OK && standard_error)
+    *loss = loss_within(m->mixture) + between;
+    if (standard_error)
         *standard_error = error;
-    return status;
+    return FMATCH_OK;
 }

@@ -6,6 +6,7 @@
 #include "compute/random_stream.h"
 #include "source/normal_source.h"
 
+#include <float.h>
 #include <string.h>
 
 enum { WIDTH_MAX = 65536 };
@@ -77,13 +78,16 @@ const struct mlp *mlp_model_network(const fmatch_model *model)
 
 void fmatch_mlp_config_init_sized(fmatch_mlp_config *config, size_t size, int32_t preset)
 {
-    (void)preset; /* the recommended values are the plain ones so far */
-    const fmatch_mlp_config recommended = {
-        .hidden_layers = 2,
-        .hidden_width = 64,
-        .activation = FMATCH_ACTIVATION_GELU,
+    static const fmatch_mlp_config presets[] = {
+        [FMATCH_PRESET_RECOMMENDED] = {.hidden_layers = 2,
+                                       .hidden_width = 64,
+                                       .activation = FMATCH_ACTIVATION_GELU},
+        [FMATCH_PRESET_PLAIN] = {.hidden_layers = 2,
+                                 .hidden_width = 64,
+                                 .activation = FMATCH_ACTIVATION_GELU},
     };
-    configuration_write(config, size, &recommended, sizeof recommended);
+    configuration_write_preset(config, size, preset, presets, sizeof presets / sizeof presets[0],
+                               sizeof presets[0]);
 }
 
 static fmatch_status check_widths(const fmatch_mlp_config *c, int32_t *widths)
@@ -101,22 +105,36 @@ static fmatch_status check_widths(const fmatch_mlp_config *c, int32_t *widths)
     return FMATCH_OK;
 }
 
+/* The default noise, mean + std z with |z| < 7, must be a float. */
+static fmatch_status check_standardisation(const fmatch_mlp_config *c)
+{
+    if (c->data_mean)
+        RETURN_IF_FAILED(status_check_finite("config->data_mean", 0, 1, c->dim, c->data_mean));
+    if (c->data_std)
+        RETURN_IF_FAILED(status_check_finite("config->data_std", 0, 1, c->dim, c->data_std));
+    for (int32_t j = 0; j < c->dim; j++) {
+        const float mean = c->data_mean ? c->data_mean[j] : 0.0f;
+        const float std = c->data_std ? c->data_std[j] : 1.0f;
+        if (std <= 0)
+            return status_fail(FMATCH_ERROR_ARGUMENT,
+                               "config->data_std[%d] is %s; it must be above 0", (int)j,
+                               NUMBER(std));
+        if (!normal_source_fits(mean, std))
+            return status_fail(FMATCH_ERROR_ARGUMENT,
+                               "config->data_mean[%d] is %s and config->data_std[%d] is %s; |mean| "
+                               "+ 7 std must be at most %s",
+                               (int)j, NUMBER(mean), (int)j, NUMBER(std), NUMBER(FLT_MAX));
+    }
+    return FMATCH_OK;
+}
+
 static fmatch_status check_config(const fmatch_mlp_config *c)
 {
     CHECK_RANGE("config->dim", c->dim, 1, DIM_MAX);
     CHECK_RANGE("config->activation", c->activation, FMATCH_ACTIVATION_GELU,
                 FMATCH_ACTIVATION_SOFTPLUS);
     RETURN_IF_FAILED(configuration_check_flags("config->flags", c->flags));
-    if (c->data_mean)
-        RETURN_IF_FAILED(status_check_finite("config->data_mean", 0, 1, c->dim, c->data_mean));
-    if (c->data_std)
-        RETURN_IF_FAILED(status_check_finite("config->data_std", 0, 1, c->dim, c->data_std));
-    for (int32_t j = 0; c->data_std && j < c->dim; j++)
-        if (c->data_std[j] <= 0)
-            return status_fail(FMATCH_ERROR_ARGUMENT,
-                               "config->data_std[%d] is %s; it must be above 0", (int)j,
-                               NUMBER(c->data_std[j]));
-    return FMATCH_OK;
+    return check_standardisation(c);
 }
 
 static fmatch_status hold_standardisation(struct mlp_model *m, const float *mean, const float *std)

@@ -185,26 +185,49 @@ static fmatch_status name_in_file(const fmatch_tensor_map *map, const char *name
                              size - PARAMETER_NAME_SIZE);
 }
 
+/* "[3, 2]" */
+struct shape_text {
+    char text[24 * SAFETENSORS_RANK_MAX];
+};
+
+static struct shape_text shape_text(int32_t rank, const int64_t *shape)
+{
+    struct shape_text t = {"["};
+    size_t length = 1;
+    for (int32_t i = 0; i < rank; i++)
+        length += (size_t)snprintf(t.text + length, sizeof t.text - length, "%s%lld",
+                                   i > 0 ? ", " : "", (long long)shape[i]);
+    snprintf(t.text + length, sizeof t.text - length, "]");
+    return t;
+}
+
 static fmatch_status check_shape(const struct safetensors *file, const struct safetensors_entry *e,
                                  int32_t rank, int64_t rows, int64_t columns)
 {
     if (e->rank == rank && e->shape[0] == rows && (rank == 1 || e->shape[1] == columns))
         return FMATCH_OK;
-    return status_fail(FMATCH_ERROR_SHAPE,
-                       rank == 1 ? "%s: %.64s has rank %d and %lld values first; [%lld] is expected"
-                                 : "%s: %.64s has rank %d and %lld rows; [%lld, %lld] is expected",
-                       file->path, e->name, (int)e->rank, (long long)(e->rank ? e->shape[0] : 1),
-                       (long long)rows, (long long)columns);
+    const int64_t expected[] = {rows, columns};
+    return status_fail(FMATCH_ERROR_SHAPE, "%s: %.64s is %s; %s is expected", file->path, e->name,
+                       shape_text(e->rank, e->shape).text, shape_text(rank, expected).text);
+}
+
+/* The array of a name, which must be [rows] or [rows, columns]. */
+static fmatch_status find_array(const struct safetensors *file, const char *name, int32_t rank,
+                                int64_t rows, int64_t columns,
+                                const struct safetensors_entry **entry)
+{
+    *entry = safetensors_find(file, name);
+    if (!*entry)
+        return status_fail(FMATCH_ERROR_FORMAT, "%s: there is no array %.64s", file->path, name);
+    return check_shape(file, *entry, rank, rows, columns);
 }
 
 /* An array of [rows] or [rows, columns] finite values. */
 static fmatch_status read_array(const struct safetensors *file, const char *name, int32_t rank,
                                 int64_t rows, int64_t columns, float *values)
 {
-    const struct safetensors_entry *e = safetensors_find(file, name);
-    if (!e)
-        return status_fail(FMATCH_ERROR_FORMAT, "%s: there is no array %.64s", file->path, name);
-    RETURN_IF_FAILED(check_shape(file, e, rank, rows, columns));
+    const struct safetensors_entry *e = NULL;
+    RETURN_IF_FAILED(find_array(file, name, rank, rows, columns, &e));
     RETURN_IF_FAILED(safetensors_read(file, e, rows * columns, values));
     if (!finite_all(rows * columns, values))
         return status_fail(FMATCH_ERROR_NOT_FINITE, "%s: %.64s has a value that is not finite",
@@ -242,6 +265,23 @@ static fmatch_status load_parameters(fmatch_model *model, const struct safetenso
     return status;
 }
 
+/* A misspelt name would leave its array under the name by the prefix, without a word. */
+static fmatch_status check_model_names(const fmatch_tensor_map *map,
+                                       const struct parameter_layout *layout)
+{
+    for (int32_t i = 0; i < map->renamed; i++) {
+        int32_t found = 0;
+        while (found < layout->tensors &&
+               strcmp(layout->tensor[found].name, map->model_names[i]) != 0)
+            found++;
+        if (found == layout->tensors)
+            return status_fail(FMATCH_ERROR_ARGUMENT,
+                               "map->model_names[%d] is '%.64s'; the model has no such array",
+                               (int)i, map->model_names[i]);
+    }
+    return FMATCH_OK;
+}
+
 static fmatch_status read_map(fmatch_tensor_map *map, const fmatch_tensor_map *given)
 {
     *map = (fmatch_tensor_map){.struct_size = sizeof *map};
@@ -269,6 +309,7 @@ fmatch_status fmatch_model_load_tensors(fmatch_model *model, const char *path,
     RETURN_IF_FAILED(read_map(&given, map));
     if (model->layout->tensors == 0)
         return status_fail(FMATCH_ERROR_UNSUPPORTED, "model has no parameters");
+    RETURN_IF_FAILED(check_model_names(&given, model->layout));
 
     const fmatch_allocator *allocator = &model->context->allocator;
     struct safetensors file;
@@ -345,6 +386,9 @@ static fmatch_status get_config(const struct safetensors *file, fmatch_mlp_confi
 {
     int32_t version = 0, only = 0;
     RETURN_IF_FAILED(get_number(file, setting_version, &version));
+    if (version < 1)
+        return status_fail(FMATCH_ERROR_FORMAT, "%s: %s is %d; it must be at least 1", file->path,
+                           setting_version, (int)version);
     if (version > FORMAT_VERSION)
         return status_fail(FMATCH_ERROR_VERSION, "%s: %s is %d; this library reads up to %d",
                            file->path, setting_version, (int)version, (int)FORMAT_VERSION);
@@ -373,16 +417,21 @@ static fmatch_status check_extent(const struct safetensors *file, const fmatch_m
         const int64_t out = l < config->hidden_layers ? config->hidden_widths[l] : config->dim;
         char name[PARAMETER_NAME_SIZE];
         snprintf(name, sizeof name, "net.%d.weight", (int)(2 * l));
-        const struct safetensors_entry *e = safetensors_find(file, name);
-        if (!e)
-            return status_fail(FMATCH_ERROR_FORMAT, "%s: there is no array %s", file->path, name);
-        RETURN_IF_FAILED(check_shape(file, e, 2, out, in));
+        const struct safetensors_entry *e = NULL;
+        RETURN_IF_FAILED(find_array(file, name, 2, out, in, &e));
         in = out;
     }
     return FMATCH_OK;
 }
 
 /* ---- loading ---- */
+
+/* What the library refuses from a caller, it says without knowing that a file asked for it. */
+static void add_path(fmatch_status status, const struct safetensors *file, const char *what)
+{
+    if (status != FMATCH_OK)
+        status_prefix("%s: %s", file->path, what);
+}
 
 /* A mixture's weights, means and stds from the file, in one allocation. */
 static fmatch_status load_mixture(fmatch_source **source, fmatch_context *context,
@@ -393,6 +442,8 @@ static fmatch_status load_mixture(fmatch_source **source, fmatch_context *contex
         return status_fail(FMATCH_ERROR_FORMAT, "%s: %s is missing or has no weights", file->path,
                            array_noise_weights);
     const int64_t components = e->shape[0], cells = components * dim;
+    RETURN_IF_FAILED(find_array(file, array_noise_means, 2, components, dim, &e));
+    RETURN_IF_FAILED(find_array(file, array_noise_stds, 2, components, dim, &e));
     float *values = allocation_create(&context->allocator, components + 2 * cells, sizeof *values);
     if (!values)
         return status_no_memory((size_t)(components + 2 * cells) * sizeof *values);
@@ -402,9 +453,11 @@ static fmatch_status load_mixture(fmatch_source **source, fmatch_context *contex
         status = read_array(file, array_noise_means, 2, components, dim, means);
     if (status == FMATCH_OK)
         status = read_array(file, array_noise_stds, 2, components, dim, stds);
-    if (status == FMATCH_OK)
+    if (status == FMATCH_OK) {
         status = fmatch_source_create_gaussian_mixture(source, context, dim, (int32_t)components,
                                                        values, means, stds);
+        add_path(status, file, "noise: ");
+    }
     allocation_destroy(&context->allocator, values);
     return status;
 }
@@ -435,14 +488,14 @@ static fmatch_status load_standardisation(const struct safetensors *file, fmatch
     return FMATCH_OK;
 }
 
-/* The model of a configuration that was read, with the file's parameters. A value that the library
- * would refuse from a caller is a malformed file here. */
+/* The model of a configuration that was read, with the file's parameters. */
 static fmatch_status create_and_fill(fmatch_model **model, fmatch_context *context,
                                      const struct safetensors *file,
                                      const fmatch_mlp_config *config)
 {
     fmatch_model *created = NULL;
     fmatch_status status = fmatch_model_create_mlp(&created, context, config);
+    add_path(status, file, "");
     const fmatch_tensor_map plain = {.struct_size = sizeof plain};
     if (status == FMATCH_OK)
         status = load_parameters(created, file, &plain);
@@ -487,10 +540,8 @@ fmatch_status fmatch_model_load(fmatch_model **model, fmatch_context *context, c
     RETURN_IF_FAILED(safetensors_open(&file, &context->allocator, path));
     fmatch_status status = load(model, context, &file);
     if (status == FMATCH_ERROR_ARGUMENT || status == FMATCH_ERROR_SHAPE ||
-        status == FMATCH_ERROR_NOT_FINITE) {
-        status_prefix("%s: ", path); /* what a caller may not ask for, a file may not hold */
-        status = FMATCH_ERROR_FORMAT;
-    }
+        status == FMATCH_ERROR_NOT_FINITE)
+        status = FMATCH_ERROR_FORMAT; /* what a caller may not ask for, a file may not hold */
     safetensors_close(&file, &context->allocator);
     return status;
 }

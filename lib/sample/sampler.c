@@ -29,12 +29,11 @@ struct fmatch_sampler {
 
 void fmatch_sampler_config_init_sized(fmatch_sampler_config *config, size_t size, int32_t preset)
 {
-    const fmatch_sampler_config recommended = {
-        .solver = FMATCH_SOLVER_MIDPOINT, .steps = 50, .t_start = 0.0, .t_end = 1.0};
-    const fmatch_sampler_config plain = {
-        .solver = FMATCH_SOLVER_EULER, .steps = 100, .t_start = 0.0, .t_end = 1.0};
-    configuration_write(config, size, preset == FMATCH_PRESET_PLAIN ? &plain : &recommended,
-                        sizeof recommended);
+    static const fmatch_sampler_config presets[] = {
+        [FMATCH_PRESET_RECOMMENDED] = {.solver = FMATCH_SOLVER_MIDPOINT, .steps = 50, .t_end = 1.0},
+        [FMATCH_PRESET_PLAIN] = {.solver = FMATCH_SOLVER_EULER, .steps = 100, .t_end = 1.0},
+    };
+    configuration_write_preset(config, size, preset, presets, 2, sizeof *presets);
 }
 
 static fmatch_status check_config(const fmatch_sampler_config *c)

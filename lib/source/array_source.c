@@ -148,8 +148,7 @@ static void array_destroy(fmatch_source *source)
 {
     struct array_source *a = (struct array_source *)source;
     allocation_destroy(&source->context->allocator, a->owned);
-    if (a->destroy)
-        a->destroy(a->user);
+    status_keep_and_destroy(a->destroy, a->user);
 }
 
 static const struct source_kind array_kind = {
@@ -220,6 +219,7 @@ static fmatch_status check_config(const fmatch_array_config *c)
 static fmatch_status create(fmatch_source **source, fmatch_context *context,
                             const fmatch_array_config *c)
 {
+    CHECK_NOT_NULL(source);
     CHECK_NOT_NULL(context);
     RETURN_IF_FAILED(check_config(c));
     const int64_t cells = c->n * c->dim;
@@ -243,8 +243,8 @@ fmatch_status fmatch_source_create_array(fmatch_source **source, fmatch_context 
                                          const fmatch_array_config *config)
 {
     status_begin();
-    CHECK_NOT_NULL(source);
-    *source = NULL;
+    if (source)
+        *source = NULL;
     fmatch_array_config given;
     RETURN_IF_FAILED(configuration_read(&given, sizeof given, sizeof given, config, "config"));
 
@@ -253,9 +253,8 @@ fmatch_status fmatch_source_create_array(fmatch_source **source, fmatch_context 
     if (keep) {
         ((struct array_source *)*source)->destroy = given.destroy;
         ((struct array_source *)*source)->user = given.user;
-    } else if (given.destroy) {
-        given.destroy(
-            given.user); /* failed, or copied: the caller's rows are not needed any more */
+    } else { /* failed, or copied: the caller's rows are not needed any more */
+        status_keep_and_destroy(given.destroy, given.user);
     }
     return status;
 }

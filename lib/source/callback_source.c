@@ -14,15 +14,18 @@ static fmatch_status callback_draw(const fmatch_source *source, const struct ran
 {
     const fmatch_source_callbacks *c = &((const struct callback_source *)source)->callbacks;
     fmatch_random random = random_lend(stream, first_row, n);
-    RETURN_IF_FAILED(status_of_callback("draw", c->draw(c->user, &random, first_row, n, x)));
+    struct status_kept kept;
+    status_keep(&kept);
+    const int32_t code = c->draw(c->user, &random, first_row, n, x);
+    status_restore(&kept);
+    RETURN_IF_FAILED(status_of_callback("draw", code));
     return status_check_finite("what draw wrote", first_row, n, source->dim, x);
 }
 
 static void callback_destroy(fmatch_source *source)
 {
     const fmatch_source_callbacks *c = &((struct callback_source *)source)->callbacks;
-    if (c->destroy)
-        c->destroy(c->user);
+    status_keep_and_destroy(c->destroy, c->user);
 }
 
 static const struct source_kind callback_kind = {.draw = callback_draw,
@@ -31,6 +34,7 @@ static const struct source_kind callback_kind = {.draw = callback_draw,
 static fmatch_status create(fmatch_source **source, fmatch_context *context, int32_t dim,
                             const fmatch_source_callbacks *callbacks)
 {
+    CHECK_NOT_NULL(source);
     RETURN_IF_FAILED(configuration_check_flags("callbacks->flags", callbacks->flags));
     if (!callbacks->draw)
         return status_fail(FMATCH_ERROR_ARGUMENT, "callbacks->draw is NULL");
@@ -44,14 +48,14 @@ fmatch_status fmatch_source_create_callback(fmatch_source **source, fmatch_conte
                                             int32_t dim, const fmatch_source_callbacks *callbacks)
 {
     status_begin();
-    CHECK_NOT_NULL(source);
-    *source = NULL;
+    if (source)
+        *source = NULL;
     fmatch_source_callbacks given;
     RETURN_IF_FAILED(
         configuration_read(&given, sizeof given, sizeof given, callbacks, "callbacks"));
 
     const fmatch_status status = create(source, context, dim, &given);
-    if (status != FMATCH_OK && given.destroy)
-        given.destroy(given.user);
+    if (status != FMATCH_OK)
+        status_keep_and_destroy(given.destroy, given.user);
     return status;
 }

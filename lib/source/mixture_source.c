@@ -3,7 +3,9 @@
 #include "source/mixture_source.h"
 
 #include "base/status.h"
+#include "source/normal_source.h"
 
+#include <float.h>
 #include <math.h>
 
 enum { COMPONENTS_MAX = 65536, DRAW_BLOCK = 256 };
@@ -14,7 +16,7 @@ struct mixture_source {
     double *values; /* all arrays of the mixture, one after the other */
 };
 
-static int32_t choose_component(const struct mixture *m, float uniform)
+int32_t mixture_choose(const struct mixture *m, float uniform)
 {
     int32_t low = 0, high = m->components - 1;
     while (low < high) {
@@ -39,7 +41,7 @@ static fmatch_status mixture_draw(const fmatch_source *source, const struct rand
         float uniform[DRAW_BLOCK];
         random_stream_uniform(stream, 0, (uint64_t)(first_row + begin), rows, uniform);
         for (int64_t i = 0; i < rows; i++) {
-            const int32_t k = choose_component(m, uniform[i]);
+            const int32_t k = mixture_choose(m, uniform[i]);
             const double *mean = m->means + (int64_t)k * dim, *std = m->stds + (int64_t)k * dim;
             float *row = x + (begin + i) * dim;
             for (int32_t j = 0; j < dim; j++)
@@ -108,10 +110,17 @@ static fmatch_status check_parameters(int32_t dim, int32_t components, const flo
     RETURN_IF_FAILED(check_weights(components, weights, weight_sum));
     RETURN_IF_FAILED(status_check_finite("means", 0, components, dim, means));
     RETURN_IF_FAILED(status_check_finite("stds", 0, components, dim, stds));
-    for (int64_t i = 0; i < (int64_t)components * dim; i++)
+    for (int64_t i = 0; i < (int64_t)components * dim; i++) {
+        const long long k = i / dim, j = i % dim;
         if (stds[i] <= 0)
             return status_fail(FMATCH_ERROR_ARGUMENT, "stds[%lld][%lld] is %s; it must be above 0",
-                               (long long)(i / dim), (long long)(i % dim), NUMBER(stds[i]));
+                               k, j, NUMBER(stds[i]));
+        if (!normal_source_fits(means[i], stds[i]))
+            return status_fail(FMATCH_ERROR_ARGUMENT,
+                               "means[%lld][%lld] is %s and stds[%lld][%lld] is %s; |mean| + 7 std "
+                               "must be at most %s",
+                               k, j, NUMBER(means[i]), k, j, NUMBER(stds[i]), NUMBER(FLT_MAX));
+    }
     return FMATCH_OK;
 }
 

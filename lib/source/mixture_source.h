@@ -14,6 +14,9 @@ struct mixture {
     const double *stds;          /* [components, dim] */
 };
 
+/* The component that a number on [0, 1) chooses; never one of weight 0. */
+int32_t mixture_choose(const struct mixture *m, float uniform);
+
 /* The mixture behind a source of that kind, NULL for others. Lives as long as the source. */
 const struct mixture *mixture_source_get(const fmatch_source *source);
 

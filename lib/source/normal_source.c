@@ -3,6 +3,8 @@
 
 #include "base/status.h"
 
+#include <float.h>
+#include <math.h>
 #include <string.h>
 
 struct normal_source {
@@ -58,6 +60,11 @@ fmatch_status normal_source_create(fmatch_source **source, fmatch_context *conte
     }
     *source = created;
     return FMATCH_OK;
+}
+
+bool normal_source_fits(double mean, double std)
+{
+    return fabs(mean) + 7.0 * std <= FLT_MAX;
 }
 
 bool normal_source_is_standard(const fmatch_source *source)

@@ -9,6 +9,10 @@
 fmatch_status normal_source_create(fmatch_source **source, fmatch_context *context, int32_t dim,
                                    const float *mean, const float *std);
 
+/* Is every number that can be drawn from N(mean, std^2) a finite float? |z| < 6.8 of the standard
+ * ones. */
+bool normal_source_fits(double mean, double std);
+
 /* Is it N(0, I), without a mean and a deviation of its own? */
 bool normal_source_is_standard(const fmatch_source *source);
 

@@ -35,10 +35,17 @@ static const struct optimizer_kind adam_kind = {.arrays = 2, .step = adam_step};
 
 void fmatch_adam_config_init_sized(fmatch_adam_config *config, size_t size, int32_t preset)
 {
-    (void)preset; /* the recommended values are the plain ones so far */
-    const fmatch_adam_config recommended = {
-        .learning_rate = 1e-3, .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8};
-    configuration_write(config, size, &recommended, sizeof recommended);
+    static const fmatch_adam_config presets[] = {
+        [FMATCH_PRESET_RECOMMENDED] = {.learning_rate = 1e-3,
+                                       .beta1 = 0.9,
+                                       .beta2 = 0.999,
+                                       .epsilon = 1e-8},
+        [FMATCH_PRESET_PLAIN] = {.learning_rate = 1e-3,
+                                 .beta1 = 0.9,
+                                 .beta2 = 0.999,
+                                 .epsilon = 1e-8},
+    };
+    configuration_write_preset(config, size, preset, presets, 2, sizeof *presets);
 }
 
 static fmatch_status check_config(const fmatch_adam_config *c)

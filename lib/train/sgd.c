@@ -25,10 +25,11 @@ static const struct optimizer_kind sgd_kind = {.arrays = 1, .step = sgd_step};
 
 void fmatch_sgd_config_init_sized(fmatch_sgd_config *config, size_t size, int32_t preset)
 {
-    const fmatch_sgd_config recommended = {.learning_rate = 1e-2, .momentum = 0.9};
-    const fmatch_sgd_config plain = {.learning_rate = 1e-2, .momentum = 0.0};
-    configuration_write(config, size, preset == FMATCH_PRESET_PLAIN ? &plain : &recommended,
-                        sizeof recommended);
+    static const fmatch_sgd_config presets[] = {
+        [FMATCH_PRESET_RECOMMENDED] = {.learning_rate = 1e-2, .momentum = 0.9},
+        [FMATCH_PRESET_PLAIN] = {.learning_rate = 1e-2},
+    };
+    configuration_write_preset(config, size, preset, presets, 2, sizeof *presets);
 }
 
 fmatch_status fmatch_optimizer_create_sgd(fmatch_optimizer **optimizer, fmatch_context *context,

@@ -23,9 +23,12 @@ struct batch_room {
     struct mlp_tape tape;
 };
 
+/* What a trainer is doing, which decides what a callback may ask of it. */
+enum activity { IDLE, REPORTING, WORKING };
+
 struct fmatch_trainer {
     struct reference_count references;
-    bool busy; /* a call is under way, which a callback may not enter again */
+    enum activity activity;
     fmatch_model *model;
     const struct mlp *network;
     fmatch_optimizer *optimizer;
@@ -73,21 +76,23 @@ static fmatch_status room_create(struct batch_room *room, const struct mlp *netw
 
 static void release(fmatch_trainer *trainer);
 
-/* Around every call that runs callbacks: one at a time, and a callback that destroys the trainer
- * only gives the handle up. */
-static fmatch_status enter(fmatch_trainer *trainer)
+/* Around every call that runs callbacks: a callback may enter again only between steps, and only to
+ * evaluate; one that destroys the trainer only gives the handle up. `most` is the most that the
+ * trainer may be doing. */
+static fmatch_status enter(fmatch_trainer *trainer, enum activity most, enum activity *before)
 {
-    if (trainer->busy)
+    if (trainer->activity > most)
         return status_fail(FMATCH_ERROR_STATE,
-                           "the trainer is in a call already; a callback cannot enter it again");
-    trainer->busy = true;
+                           "the trainer is in a call already, which a callback cannot enter again");
+    *before = trainer->activity;
+    trainer->activity = WORKING;
     reference_count_retain(&trainer->references);
     return FMATCH_OK;
 }
 
-static fmatch_status leave(fmatch_trainer *trainer, fmatch_status status)
+static fmatch_status leave(fmatch_trainer *trainer, enum activity before, fmatch_status status)
 {
-    trainer->busy = false;
+    trainer->activity = before;
     release(trainer);
     return status;
 }
@@ -131,9 +136,11 @@ static fmatch_status reserve_losses(fmatch_trainer *trainer, int64_t steps)
 
 void fmatch_trainer_config_init_sized(fmatch_trainer_config *config, size_t size, int32_t preset)
 {
-    (void)preset; /* the recommended values are the plain ones so far */
-    const fmatch_trainer_config recommended = {.batch = 256};
-    configuration_write(config, size, &recommended, sizeof recommended);
+    static const fmatch_trainer_config presets[] = {
+        [FMATCH_PRESET_RECOMMENDED] = {.batch = 256},
+        [FMATCH_PRESET_PLAIN] = {.batch = 256},
+    };
+    configuration_write_preset(config, size, preset, presets, 2, sizeof *presets);
 }
 
 static void release(fmatch_trainer *trainer)
@@ -360,7 +367,7 @@ static fmatch_status reporter_begin(struct reporter *r, const fmatch_progress *p
     return FMATCH_OK;
 }
 
-static fmatch_status reporter_step(struct reporter *r, const fmatch_trainer *trainer, int64_t step,
+static fmatch_status reporter_step(struct reporter *r, fmatch_trainer *trainer, int64_t step,
                                    double loss)
 {
     if (!r->progress.report)
@@ -377,7 +384,12 @@ static fmatch_status reporter_step(struct reporter *r, const fmatch_trainer *tra
                                        .seconds = seconds_now() - r->began};
     r->loss_sum = 0.0;
     r->losses = 0;
+    struct status_kept kept;
+    status_keep(&kept);
+    trainer->activity = REPORTING;
     const int32_t answer = r->progress.report(r->progress.user, &info);
+    trainer->activity = WORKING;
+    status_restore(&kept);
     if (answer > 0)
         return status_fail(FMATCH_ERROR_CANCELLED, "cancelled at step %lld of %lld",
                            (long long)step, (long long)r->steps);
@@ -430,8 +442,9 @@ fmatch_status fmatch_trainer_run(fmatch_trainer *trainer, int64_t steps,
 {
     status_begin();
     CHECK_NOT_NULL(trainer);
-    RETURN_IF_FAILED(enter(trainer));
-    return leave(trainer, run(trainer, steps, progress));
+    enum activity before = IDLE;
+    RETURN_IF_FAILED(enter(trainer, IDLE, &before));
+    return leave(trainer, before, run(trainer, steps, progress));
 }
 
 /* ---- the caller's own rows ---- */
@@ -487,9 +500,10 @@ fmatch_status fmatch_trainer_run_batch(fmatch_trainer *trainer, const fmatch_bat
 {
     status_begin();
     CHECK_NOT_NULL(trainer);
-    RETURN_IF_FAILED(enter(trainer));
+    enum activity before = IDLE;
+    RETURN_IF_FAILED(enter(trainer, IDLE, &before));
     double unused;
-    return leave(trainer, run_batch(trainer, batch, loss ? loss : &unused));
+    return leave(trainer, before, run_batch(trainer, batch, loss ? loss : &unused));
 }
 
 fmatch_status fmatch_trainer_evaluate_batch(fmatch_trainer *trainer, const fmatch_batch *batch,
@@ -497,9 +511,10 @@ fmatch_status fmatch_trainer_evaluate_batch(fmatch_trainer *trainer, const fmatc
 {
     status_begin();
     CHECK_NOT_NULL(trainer);
-    RETURN_IF_FAILED(enter(trainer));
+    enum activity before = IDLE;
+    RETURN_IF_FAILED(enter(trainer, REPORTING, &before));
     double unused;
-    return leave(trainer, evaluate_batch(trainer, batch, loss ? loss : &unused));
+    return leave(trainer, before, evaluate_batch(trainer, batch, loss ? loss : &unused));
 }
 
 fmatch_status fmatch_trainer_get_gradient(const fmatch_trainer *trainer, const char *name,
@@ -551,8 +566,9 @@ fmatch_status fmatch_trainer_evaluate(fmatch_trainer *trainer, uint64_t seed, in
 {
     status_begin();
     CHECK_NOT_NULL(trainer);
-    RETURN_IF_FAILED(enter(trainer));
-    return leave(trainer, evaluate(trainer, seed, n, loss));
+    enum activity before = IDLE;
+    RETURN_IF_FAILED(enter(trainer, REPORTING, &before));
+    return leave(trainer, before, evaluate(trainer, seed, n, loss));
 }
 
 int64_t fmatch_trainer_count_steps(const fmatch_trainer *trainer)

@@ -40,7 +40,8 @@ static void posts_density_and_loss_have_the_published_values(void **state)
     expect_close(density, 0.2450582576, 1e-7, "p_t(0.8) at t = 0.8");
     expect_close(log_density, log(0.2450582576), 3e-7, "log p_t(0.8) at t = 0.8");
     expect_ok(fmatch_model_evaluate_irreducible_loss(model, &loss, &error));
-    expect_close(loss, 1.8367658345, 1e-7, "irreducible loss"); /* -0.85f is off by 2.4e-8 */
+    /* 1.83676583451 for -0.85, 0.55, ...; the floats beside them are off by up to 2.4e-8 */
+    expect_close(loss, 1.83676583531399, 1e-11, "irreducible loss");
     expect_close(error, 0, 0, "its standard error");
     expect_ok(fmatch_model_evaluate_irreducible_loss(model, &loss, NULL));
     fmatch_model_destroy(&model);
@@ -267,42 +268,104 @@ static void rows_do_not_depend_on_the_batch(void **state)
     fmatch_source_destroy(&target);
 }
 
-/* Irreducible loss of one Gaussian N(m, s^2) from N(0, 1): the conditional variance of x1 - x0
- * given x_t is s^2 / ((1 - t)^2 + t^2 s^2), integrated over t by Simpson's rule. */
-static double gaussian_floor(double s)
-{
-    enum { N = 4000 };
-    double sum = 0;
-    for (int i = 0; i <= N; i++) {
-        double t = (double)i / N, weight = i == 0 || i == N ? 1 : i % 2 ? 4 : 2;
-        sum += weight * s * s / ((1 - t) * (1 - t) + t * t * s * s);
-    }
-    return sum / (3.0 * N);
-}
+/* ---- irreducible loss ---- */
 
-static void irreducible_loss_of_one_gaussian(void **state)
+static double loss_of(fmatch_context *context, int32_t dim, int32_t components,
+                      const float *weights, const float *means, const float *stds, double *error)
 {
-    const float weight = 1, mean[] = {3, -2}, std[] = {0.5f, 2};
     fmatch_source *target;
-    double loss, error;
-    for (int j = 0; j < 2; j++) {
-        expect_ok(fmatch_source_create_gaussian_mixture(&target, context_of(state), 1, 1, &weight,
-                                                        mean + j, std + j));
-        fmatch_model *model = make_closed_form(context_of(state), target);
-        expect_ok(fmatch_model_evaluate_irreducible_loss(model, &loss, &error));
-        expect_close(loss, gaussian_floor(std[j]), 1e-8, "one dimension, s %g", std[j]);
-        fmatch_model_destroy(&model);
-        fmatch_source_destroy(&target);
-    }
-    expect_ok(fmatch_source_create_gaussian_mixture(&target, context_of(state), 2, 1, &weight, mean,
-                                                    std));
-    fmatch_model *model = make_closed_form(context_of(state), target);
-    expect_ok(fmatch_model_evaluate_irreducible_loss(model, &loss, &error));
-    double wanted = (gaussian_floor(std[0]) + gaussian_floor(std[1])) / 2;
-    expect_that(error > 0 && error < 0.02, "standard error is %g", error);
-    expect_close(loss, wanted, Z * error, "two dimensions");
+    expect_ok(fmatch_source_create_gaussian_mixture(&target, context, dim, components, weights,
+                                                    means, stds));
+    fmatch_model *model = make_closed_form(context, target);
+    double loss;
+    expect_ok(fmatch_model_evaluate_irreducible_loss(model, &loss, error));
     fmatch_model_destroy(&model);
     fmatch_source_destroy(&target);
+    return loss;
+}
+
+/* For N(m, s^2) the variance of x1 - x0 given x_t is s^2 / ((1 - t)^2 + t^2 s^2), whose integral
+ * over t is s pi / 2, wherever the mean is and however narrow the density. */
+static void irreducible_loss_of_one_gaussian(void **state)
+{
+    static const float means[] = {0, 3, -1e3f, 1e7f}, one[] = {1};
+    double error;
+    for (size_t i = 0; i < COUNT(means); i++)
+        for (int exponent = -30; exponent <= 30; exponent += 3) {
+            const float mean[] = {means[i], 1}, std[] = {(float)pow(10, exponent), 0.5f};
+            double loss = loss_of(context_of(state), 1, 1, one, mean, std, &error);
+            expect_close(loss, PI / 2 * std[0], 1e-12 * loss, "N(%g, %g^2)", mean[0], std[0]);
+            expect_close(error, 0, 0, "standard error of N(%g, %g^2)", mean[0], std[0]);
+            double wanted = PI / 2 * ((double)std[0] + 0.5) / 2;
+            loss = loss_of(context_of(state), 2, 1, one, mean, std, &error);
+            expect_close(loss, wanted, 1e-12 * wanted, "two dimensions, N(%g, %g^2)", mean[0],
+                         std[0]);
+            expect_close(error, 0, 0, "standard error, two dimensions, N(%g, %g^2)", mean[0],
+                         std[0]);
+        }
+}
+
+/* By another program in quadruple precision: the variance over pairs of components, velocities
+ * from their definition, other nodes and finer panels. The parameters are the floats. */
+static void irreducible_loss_of_mixtures_is_exact(void **state)
+{
+    static const struct {
+        int32_t components;
+        float weights[3], means[3], stds[3];
+        double loss;
+    } cases[] = {
+        {2, {0.55f, 0.45f}, {-0.85f, 1.5f}, {0.65f, 0.25f}, 1.83676583531399},
+        {2, {0.55f, 0.45f}, {-85, 150}, {0.65f, 0.25f}, 119.324154832456},
+        {2, {0.55f, 0.45f}, {9999.15f, 10001.5f}, {0.65f, 0.25f}, 1.83655169249401},
+        {2, {0.3f, 0.7f}, {1e7f, 10000002}, {1e-4f, 1}, 1.81017219279938},
+        {2, {0.5f, 0.5f}, {-1e7f, 1e7f}, {1e-4f, 1e-4f}, 10176016.5689199},
+        {2, {0.5f, 0.5f}, {-1e7f, 1e7f}, {1e-4f, 1e4f}, 10183868.6339224},
+        {2, {0.5f, 0.5f}, {1e7f, 1e7f}, {1e-4f, 3e-4f}, 0.0003441759075095},
+        {2, {0.5f, 0.5f}, {-1, 1}, {1e4f, 1e-4f}, 9777.39540657515},
+        {2, {0.5f, 0.5f}, {0, 1e-4f}, {1e-4f, 2e-4f}, 0.000257698416215303},
+        {2, {0.5f, 0.5f}, {0, 1e-4f}, {1e-4f, 1e-5f}, 0.000123165789620144},
+        {2, {0.5f, 0.5f}, {0, 10}, {1, 1}, 6.58003639503208},
+        {2, {1e-6f, 1}, {0, 100}, {1e-4f, 10}, 15.7084545727354},
+        {3, {1, 3, 2}, {-2, 1, 0.5f}, {0.5f, 1e-3f, 200}, 142.597450622899},
+        {3, {1, 1, 1}, {0, 1e-2f, 5}, {1e-4f, 1e-2f, 1e4f}, 7086.22644701026},
+        {2, {0.5f, 0.5f}, {2, 2}, {1, 1}, PI / 2}, /* one Gaussian in two halves */
+        {2, {1, 0}, {0, 5}, {1, 1e-30f}, PI / 2},  /* and one with a part of no weight */
+        {2, {1, 0}, {-3e7f, 3e37f}, {1, 1}, PI / 2},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        double error;
+        double loss = loss_of(context_of(state), 1, cases[i].components, cases[i].weights,
+                              cases[i].means, cases[i].stds, &error);
+        expect_close(loss, cases[i].loss, 1e-10 * cases[i].loss, "case %zu", i);
+        expect_close(error, 0, 0, "standard error of case %zu", i);
+    }
+}
+
+/* More components than the quadrature takes: seventeen that are the post's two. */
+static void irreducible_loss_of_many_components_is_drawn(void **state)
+{
+    enum { K = 17 };
+    float weights[K], means[K], stds[K];
+    for (int k = 0; k < K; k++) {
+        weights[k] = k % 2 ? 0.45f / 8 : 0.55f / 9;
+        means[k] = k % 2 ? 1.5f : -0.85f;
+        stds[k] = k % 2 ? 0.25f : 0.65f;
+    }
+    double error, loss = loss_of(context_of(state), 1, K, weights, means, stds, &error);
+    expect_that(error > 1e-5 && error < 0.005, "standard error is %g", error);
+    expect_close(loss, 1.83676583531399, Z * error, "floor of %d components", K);
+}
+
+/* Two components apart in the first column, the second a normal of its own: the mean of the floor
+ * in one dimension and of pi / 2. All of it happens within the first thousandths of the path. */
+static void irreducible_loss_of_far_components_is_drawn_where_it_is(void **state)
+{
+    const float weights[] = {0.55f, 0.45f}, means[] = {-85, 1e6f, 150, 1e6f},
+                stds[] = {0.65f, 1, 0.25f, 1};
+    double error, loss = loss_of(context_of(state), 2, 2, weights, means, stds, &error);
+    double wanted = (119.324154832456 + PI / 2) / 2;
+    expect_that(error > 0 && error < 0.01 * wanted, "standard error is %g", error);
+    expect_close(loss, wanted, Z * error, "two dimensions");
 }
 
 /* In two dimensions with both columns the post's mixture, independently (four components): the
@@ -393,6 +456,9 @@ int main(void)
         world_test(far_tails_are_finite),
         world_test(rows_do_not_depend_on_the_batch),
         world_test(irreducible_loss_of_one_gaussian),
+        world_test(irreducible_loss_of_mixtures_is_exact),
+        world_test(irreducible_loss_of_many_components_is_drawn),
+        world_test(irreducible_loss_of_far_components_is_drawn_where_it_is),
         world_test(irreducible_loss_of_a_product),
         world_test(other_sources_and_models_are_unsupported),
         world_test(density_refuses_times_outside_the_path),

@@ -1,6 +1,8 @@
 /* Models: the network against double precision, its parameters, standardisation, copies. */
 #include "fixtures.h"
 
+#include <unistd.h>
+
 /* ---- the network's values ---- */
 
 struct shape {
@@ -307,6 +309,54 @@ static void presets_are_the_documented_values(void **state)
 
 /* ---- standardisation ---- */
 
+/* A preset that does not exist must not pass for one that does. */
+static void unknown_presets_make_no_model(void **state)
+{
+    static const int32_t unknown[] = {-1, FMATCH_PRESET_PLAIN + 1, 77, INT32_MIN, INT32_MAX};
+    for (size_t i = 0; i < COUNT(unknown); i++) {
+        fmatch_mlp_config config;
+        fmatch_mlp_config_init_preset(&config, unknown[i]);
+        expect_that(config.struct_size == 0, "preset %d: struct_size %u", (int)unknown[i],
+                    (unsigned)config.struct_size);
+        config.dim = 1;
+        fmatch_model *model = (fmatch_model *)&config;
+        expect_status(fmatch_model_create_mlp(&model, context_of(state), &config),
+                      FMATCH_ERROR_STRUCT_SIZE);
+        assert_null(model);
+        expect_detail("config.struct_size is 0", "preset");
+    }
+}
+
+/* The default noise is N(mean, std^2), in floats. */
+static void standardisation_that_leaves_the_floats_is_refused(void **state)
+{
+    static const struct {
+        float mean[2], std[2];
+        const char *words[2];
+    } refused[] = {
+        {{0, 0}, {1, 1e38f}, {"data_mean[1] is 0", "data_std[1] is 1e+38"}},
+        {{3.4e38f, 0}, {1e36f, 1}, {"data_mean[0] is 3.4e+38", "data_std[0] is 1e+36"}},
+    };
+    fmatch_mlp_config config;
+    fmatch_mlp_config_init(&config);
+    config.dim = 2;
+    fmatch_model *model;
+    for (size_t i = 0; i < COUNT(refused); i++) {
+        config.data_mean = refused[i].mean;
+        config.data_std = refused[i].std;
+        model = (fmatch_model *)&config;
+        expect_status(fmatch_model_create_mlp(&model, context_of(state), &config),
+                      FMATCH_ERROR_ARGUMENT);
+        assert_null(model);
+        expect_detail(refused[i].words[0], refused[i].words[1], "3.40282e+38");
+    }
+    const float wide[] = {4.8e37f, 4.8e37f};
+    config.data_mean = NULL;
+    config.data_std = wide;
+    expect_ok(fmatch_model_create_mlp(&model, context_of(state), &config));
+    fmatch_model_destroy(&model);
+}
+
 static void standardised_network_matches_double_precision(void **state)
 {
     const struct shape shape = {3, 2, {20, 11}};
@@ -543,6 +593,11 @@ static void callback_model_that_cannot_be_made_destroys_its_user(void **state)
                   FMATCH_ERROR_ARGUMENT);
     expect_detail("evaluate");
     assert_int_equal(field.destroyed, 2);
+    callbacks.evaluate = rotating_field;
+    expect_status(fmatch_model_create_callback(NULL, context_of(state), 2, &callbacks, NULL),
+                  FMATCH_ERROR_ARGUMENT);
+    expect_detail("model");
+    assert_int_equal(field.destroyed, 3);
     fmatch_source_destroy(&noise);
 }
 
@@ -577,6 +632,113 @@ static void noise_source_is_where_samples_start(void **state)
     fmatch_source_destroy(&noise);
 }
 
+/* ---- files that were not written by the library ---- */
+
+#define NETWORK                                                                                    \
+    "\"net.0.weight\":{\"dtype\":\"F32\",\"shape\":[3,3],\"data_offsets\":[0,36]},"                \
+    "\"net.0.bias\":{\"dtype\":\"F32\",\"shape\":[3],\"data_offsets\":[36,48]},"                   \
+    "\"net.2.weight\":{\"dtype\":\"F32\",\"shape\":[2,3],\"data_offsets\":[48,72]},"               \
+    "\"net.2.bias\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[72,80]}"
+enum { NETWORK_SIZE = 80 };
+
+static char *settings(char text[512], const char *version, const char *noise)
+{
+    snprintf(text, 512,
+             "{\"__metadata__\":{\"flowmatch.version\":\"%s\",\"flowmatch.kind\":\"mlp\","
+             "\"flowmatch.dim\":\"2\",\"flowmatch.hidden_widths\":\"3\",\"flowmatch.activation\":"
+             "\"gelu\",\"flowmatch.path\":\"linear\",\"flowmatch.prediction\":\"velocity\","
+             "\"flowmatch.noise\":\"%s\"},",
+             version, noise);
+    return text;
+}
+
+/* A file of a header and of zeros, in a place of its own. */
+static void write_zeros(char path[256], const char *head, const char *arrays, size_t size)
+{
+    const char *folder = getenv("TMPDIR");
+    snprintf(path, 256, "%s/flowmatch_model_XXXXXX", folder ? folder : "/tmp");
+    FILE *file = fdopen(mkstemp(path), "wb");
+    assert_non_null(file);
+    const size_t length = strlen(head) + strlen(arrays) + 1;
+    for (int i = 0; i < 8; i++)
+        putc((int)(length >> 8 * i & 255), file);
+    fprintf(file, "%s%s}", head, arrays);
+    for (size_t i = 0; i < size; i++)
+        putc(0, file);
+    assert_int_equal(fclose(file), 0);
+}
+
+/* Loads and removes it; the file is named once in the detail, whatever was found. */
+static void expect_refused_file(fmatch_context *context, const char *head, const char *arrays,
+                                size_t size, const char *expected)
+{
+    char path[256];
+    write_zeros(path, head, arrays, size);
+    fmatch_model *model = (fmatch_model *)path;
+    fmatch_status status = fmatch_model_load(&model, context, path);
+    unlink(path);
+    expect_that(status == FMATCH_ERROR_FORMAT, "%s gives %s", head, fmatch_status_get_name(status));
+    assert_null(model);
+    expect_detail(path, expected);
+    expect_that(!strstr(strstr(fmatch_error_detail(), path) + 1, path), "\"%s\"",
+                fmatch_error_detail());
+}
+
+static void refused_files_say_once_which_and_why(void **state)
+{
+    char head[512];
+    expect_refused_file(context_of(state), settings(head, "0", "default"), NETWORK, NETWORK_SIZE,
+                        "flowmatch.version is 0; it must be at least 1");
+    expect_refused_file(
+        context_of(state), settings(head, "1", "default"),
+        "\"net.0.weight\":{\"dtype\":\"F32\",\"shape\":[3,2],\"data_offsets\":[0,24]}", 24,
+        "net.0.weight is [3, 2]; [3, 3] is expected");
+    expect_refused_file(context_of(state), settings(head, "1", "default"),
+                        "\"net.0.weight\":{\"dtype\":\"F32\",\"shape\":[],\"data_offsets\":[0,4]}",
+                        4, "net.0.weight is []; [3, 3] is expected");
+    expect_refused_file(context_of(state), settings(head, "1", "gaussian_mixture"),
+                        NETWORK ",\"flowmatch.noise.weights\":{\"dtype\":\"F32\",\"shape\":[1],"
+                                "\"data_offsets\":[80,84]},"
+                                "\"flowmatch.noise.means\":{\"dtype\":\"F32\",\"shape\":[1,2],"
+                                "\"data_offsets\":[84,92]},"
+                                "\"flowmatch.noise.stds\":{\"dtype\":\"F32\",\"shape\":[1,2],"
+                                "\"data_offsets\":[92,100]}",
+                        NETWORK_SIZE + 20, "noise: weights sum to 0");
+}
+
+/* The weights alone say how many components there are; the rest must be in the file before memory
+ * for it is asked for. */
+static void mixture_that_is_not_in_the_file_gets_no_memory(void **state)
+{
+    struct world *world = *state;
+    char head[512], path[256];
+    write_zeros(path, settings(head, "1", "gaussian_mixture"),
+                NETWORK ",\"flowmatch.noise.weights\":{\"dtype\":\"F32\",\"shape\":[65536],"
+                        "\"data_offsets\":[80,262224]}",
+                NETWORK_SIZE + 4 * 65536);
+    fmatch_model *model;
+    world->ledger.fail_at = world->ledger.calls + 4; /* what opening takes, and no more */
+    expect_status(fmatch_model_load(&model, context_of(state), path), FMATCH_ERROR_FORMAT);
+    expect_detail(path, "flowmatch.noise.means");
+    world->ledger.fail_at = 0;
+    unlink(path);
+}
+
+static void names_that_the_model_lacks_are_refused(void **state)
+{
+    static const char *const names[] = {"net.2.bias", "net.0.wieght"}, *const files[] = {"b", "w"};
+    const fmatch_tensor_map map = {
+        .struct_size = sizeof map, .renamed = 2, .model_names = names, .file_names = files};
+    fmatch_model *model = make_mlp(context_of(state), 2, 1, 3, FMATCH_ACTIVATION_GELU, 1);
+    char path[256];
+    write_zeros(path, "{", NETWORK, NETWORK_SIZE);
+    expect_ok(fmatch_model_load_tensors(model, path, NULL));
+    expect_status(fmatch_model_load_tensors(model, path, &map), FMATCH_ERROR_ARGUMENT);
+    expect_detail("map->model_names[1]", "net.0.wieght");
+    unlink(path);
+    fmatch_model_destroy(&model);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -593,6 +755,8 @@ int main(void)
         world_test(initial_values_are_pytorchs_uniform),
         world_test(initial_values_follow_the_seed),
         cmocka_unit_test(presets_are_the_documented_values),
+        world_test(unknown_presets_make_no_model),
+        world_test(standardisation_that_leaves_the_floats_is_refused),
         world_test(standardised_network_matches_double_precision),
         world_test(standardisation_is_an_affine_change_of_units),
         world_test(default_noise_has_the_datas_moments),
@@ -601,6 +765,9 @@ int main(void)
         world_test(callback_model_evaluates_the_users_field),
         world_test(callback_model_that_cannot_be_made_destroys_its_user),
         world_test(noise_source_is_where_samples_start),
+        world_test(refused_files_say_once_which_and_why),
+        world_test(mixture_that_is_not_in_the_file_gets_no_memory),
+        world_test(names_that_the_model_lacks_are_refused),
     };
     return cmocka_run_group_tests_name("model", tests, NULL, NULL);
 }

@@ -835,6 +835,92 @@ static void moments_are_exact_where_they_can_be(void **state)
 }
 
 /* A row index beyond 32 bits is not cut. */
+/* What could be drawn or said only as an infinity is refused, and the largest that is not is
+ * finite.
+ */
+static void mixtures_that_leave_the_floats_are_refused(void **state)
+{
+    enum { N = 20000 };
+    static const float weights[] = {1, 1};
+    static const struct {
+        float means[2], stds[2];
+        const char *words[3];
+    } refused[] = {
+        {{-3e38f, 3e38f}, {3e38f, 3e38f}, {"means[0][0] is -3e+38", "stds[0][0] is 3e+38", "7"}},
+        {{0, 3.4e38f},
+         {1, 1e36f},
+         {"means[1][0] is 3.4e+38", "stds[1][0] is 1e+36", "3.40282e+38"}},
+        {{0, 0}, {1, 5e37f}, {"means[1][0] is 0", "stds[1][0] is 5e+37", "7"}},
+    };
+    fmatch_source *source;
+    for (size_t i = 0; i < COUNT(refused); i++) {
+        source = (fmatch_source *)&source;
+        expect_status(fmatch_source_create_gaussian_mixture(&source, context_of(state), 1, 2,
+                                                            weights, refused[i].means,
+                                                            refused[i].stds),
+                      FMATCH_ERROR_ARGUMENT);
+        assert_null(source);
+        for (size_t w = 0; w < COUNT(refused[i].words); w++)
+            expect_detail(refused[i].words[w]);
+    }
+
+    static const float means[] = {-3.4e38f, 3.4e38f}, stds[] = {4e34f, 4e34f};
+    float mean, std, *x = floats(N);
+    expect_ok(fmatch_source_create_gaussian_mixture(&source, context_of(state), 1, 2, weights,
+                                                    means, stds));
+    expect_ok(fmatch_source_evaluate_moments(source, &mean, &std));
+    expect_that(fabsf(mean) < 1e32f && std > 3.39e38f && isfinite(std), "moments %g, %g",
+                (double)mean, (double)std);
+    expect_ok(fmatch_source_draw(source, 1, 0, N, x));
+    for (int i = 0; i < N; i++)
+        expect_that(isfinite(x[i]), "row %d is %g", i, (double)x[i]);
+    free(x);
+    fmatch_source_destroy(&source);
+}
+
+/* The widest that two floats can be apart. */
+static void moments_of_the_largest_floats_are_finite(void **state)
+{
+    const float rows[] = {-3.4028234e38f, 3.4028234e38f};
+    fmatch_array_config config;
+    fmatch_array_config_init(&config);
+    config.dim = 1;
+    config.n = 2;
+    config.rows = rows;
+    fmatch_source *source;
+    expect_ok(fmatch_source_create_array(&source, context_of(state), &config));
+    float mean, std;
+    expect_ok(fmatch_source_evaluate_moments(source, &mean, &std));
+    expect_that(mean == 0 && std == rows[1], "moments %g, %g", (double)mean, (double)std);
+    fmatch_source_destroy(&source);
+}
+
+/* Whatever is wrong, the user's data comes back: here there is nowhere to put the handle. */
+static void destroy_is_called_without_an_out_pointer(void **state)
+{
+    int destroyed = 0;
+    const float rows[] = {1};
+    fmatch_array_config config;
+    fmatch_array_config_init(&config);
+    config.dim = 1;
+    config.n = 1;
+    config.rows = rows;
+    config.destroy = count_destroy;
+    config.user = &destroyed;
+    expect_status(fmatch_source_create_array(NULL, context_of(state), &config),
+                  FMATCH_ERROR_ARGUMENT);
+    expect_detail("source");
+    assert_int_equal(destroyed, 1);
+
+    struct script script = quiet;
+    const fmatch_source_callbacks callbacks = {sizeof callbacks, 0, scripted_draw, scripted_destroy,
+                                               &script};
+    expect_status(fmatch_source_create_callback(NULL, context_of(state), 2, &callbacks),
+                  FMATCH_ERROR_ARGUMENT);
+    expect_detail("source");
+    assert_int_equal(script.destroyed, 1);
+}
+
 static void far_rows_are_their_own(void **state)
 {
     fmatch_source *source = make_normal(context_of(state), 1);
@@ -873,6 +959,9 @@ int main(void)
         world_test(callback_destroy_is_called_once_in_each_life),
         world_test(rows_do_not_depend_on_splits),
         world_test(moments_are_exact_where_they_can_be),
+        world_test(mixtures_that_leave_the_floats_are_refused),
+        world_test(moments_of_the_largest_floats_are_finite),
+        world_test(destroy_is_called_without_an_out_pointer),
         world_test(far_rows_are_their_own),
     };
     return cmocka_run_group_tests_name("source", tests, NULL, NULL);

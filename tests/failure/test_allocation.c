@@ -2,6 +2,9 @@
  * call can be made again. And after its first step or call a handle allocates nothing. */
 #include "../api/fixtures.h"
 
+#include <dirent.h>
+#include <unistd.h>
+
 /* ---- a whole life, in which one allocation fails ---- */
 
 /* Everything that the scenario computes; compared bitwise with an undisturbed run. */
@@ -9,7 +12,7 @@ enum { ROWS = 300, STEPS = 5 };
 
 struct outcome {
     float drawn[ROWS], trajectory[(STEPS + 1) * ROWS], integrated[ROWS], exact[ROWS], csv[ROWS];
-    float parameters[200], noise_moments[2], callback_rows[ROWS];
+    float parameters[200], noise_moments[2], callback_rows[ROWS], from_file[ROWS];
     double losses[8], evaluated, batch_loss, w1, w2, energy, floor;
 };
 
@@ -17,7 +20,7 @@ struct outcome {
 struct holdings {
     fmatch_context *context;
     fmatch_source *mixture, *array, *callback, *file, *noise;
-    fmatch_model *model, *copy, *exact, *field;
+    fmatch_model *model, *copy, *exact, *field, *stored, *loaded;
     fmatch_optimizer *adam, *sgd;
     fmatch_trainer *trainer, *second;
     fmatch_sampler *sampler;
@@ -30,6 +33,8 @@ static void give_up(struct holdings *h)
     fmatch_trainer_destroy(&h->trainer);
     fmatch_optimizer_destroy(&h->sgd);
     fmatch_optimizer_destroy(&h->adam);
+    fmatch_model_destroy(&h->loaded);
+    fmatch_model_destroy(&h->stored);
     fmatch_model_destroy(&h->field);
     fmatch_model_destroy(&h->exact);
     fmatch_model_destroy(&h->copy);
@@ -248,6 +253,73 @@ static bool sample(struct attempt *attempt, struct holdings *h, struct outcome *
     return true;
 }
 
+/* ---- models on disk ---- */
+
+static char folder[3000], path[3100];
+
+static int folder_setup(void **state)
+{
+    (void)state;
+    const char *temporary = getenv("TMPDIR");
+    snprintf(folder, sizeof folder, "%s/flowmatch-XXXXXX", temporary ? temporary : "/tmp");
+    snprintf(path, sizeof path, "%s", mkdtemp(folder) ? folder : "");
+    strcat(path, "/model");
+    return path[0] == '/' && path[1] ? 0 : -1;
+}
+
+static int folder_teardown(void **state)
+{
+    (void)state;
+    unlink(path);
+    return rmdir(folder);
+}
+
+/* A failed save leaves no file beside: the folder holds nothing but the model, or nothing. */
+static void expect_no_other_file(void)
+{
+    DIR *entries = opendir(folder);
+    assert_non_null(entries);
+    for (struct dirent *e = readdir(entries); e; e = readdir(entries))
+        expect_that(e->d_name[0] == '.' || strcmp(e->d_name, "model") == 0, "%s was left",
+                    e->d_name);
+    closedir(entries);
+}
+
+/* With everything that a file can hold. */
+static bool make_stored(struct attempt *attempt, struct holdings *h)
+{
+    static const float mean[] = {0.25f}, std[] = {1.25f};
+    fmatch_mlp_config config;
+    fmatch_mlp_config_init(&config);
+    config.dim = 1;
+    config.hidden_layers = 1;
+    config.hidden_width = 3;
+    config.data_mean = mean;
+    config.data_std = std;
+    config.noise = h->mixture;
+    CREATE(h->stored, fmatch_model_create_mlp, h->context, &config);
+    return true;
+}
+
+static bool store(struct attempt *attempt, struct holdings *h, struct outcome *o)
+{
+    static float x[ROWS], t[ROWS];
+    fill_scattered(x, ROWS, -2, 2, 6);
+    fill_scattered(t, ROWS, 0, 1, 7);
+    if (!make_stored(attempt, h))
+        return false;
+    bool saved = goes_on(attempt, fmatch_model_save(h->stored, path), "fmatch_model_save");
+    expect_no_other_file();
+    if (!saved && !attempt->retry)
+        return false;
+    if (!saved)
+        expect_ok(fmatch_model_save(h->stored, path));
+    CREATE(h->loaded, fmatch_model_load, h->context, path);
+    TRY(fmatch_model_load_tensors(h->loaded, path, NULL));
+    TRY(fmatch_model_evaluate(h->loaded, ROWS, x, t, NULL, o->from_file));
+    return true;
+}
+
 /* True when it reaches its end. */
 static bool live(struct attempt *attempt, struct outcome *outcome)
 {
@@ -268,7 +340,8 @@ static bool live(struct attempt *attempt, struct outcome *outcome)
         expect_ok(fmatch_context_create(&h.context, &config));
     }
     bool whole = make_sources(attempt, &h, outcome) && make_models(attempt, &h, outcome) &&
-                 train(attempt, &h, outcome) && sample(attempt, &h, outcome);
+                 train(attempt, &h, outcome) && sample(attempt, &h, outcome) &&
+                 store(attempt, &h, outcome);
     give_up(&h);
     assert_int_equal(attempt->ledger->destroyed, 1);
     expect_that(owners_offered == owners_destroyed, "allocation %lld: %lld owners, %lld destroyed",
@@ -381,6 +454,38 @@ static void failing_training_leaves_the_parameters(void **state)
     expect_that(false, "a step makes %d allocations and more", 100);
 }
 
+/* The former file and the model to be overwritten stay as they were. */
+static void failing_files_change_nothing(void **state)
+{
+    fmatch_context *context = context_of(state);
+    struct ledger *ledger = &((struct world *)*state)->ledger;
+    fmatch_model *former = make_mlp(context, 1, 1, 5, FMATCH_ACTIVATION_RELU, 1);
+    fmatch_model *other = make_mlp(context, 1, 1, 5, FMATCH_ACTIVATION_RELU, 2), *seen;
+    fmatch_model *target = make_mlp(context, 1, 1, 5, FMATCH_ACTIVATION_RELU, 2);
+    expect_ok(fmatch_model_save(former, path));
+    fmatch_status saved = FMATCH_ERROR_NO_MEMORY, replaced = FMATCH_ERROR_NO_MEMORY;
+    for (int64_t k = 1; replaced != FMATCH_OK && k < 100; k++) {
+        ledger->fail_at = ledger->calls + k;
+        replaced = fmatch_model_load_tensors(target, path, NULL);
+        ledger->fail_at = 0;
+        expect_same_parameters(target, replaced == FMATCH_OK ? former : other, "load_tensors");
+    }
+    expect_ok(replaced);
+    for (int64_t k = 1; saved != FMATCH_OK && k < 100; k++) {
+        ledger->fail_at = ledger->calls + k;
+        saved = fmatch_model_save(other, path);
+        ledger->fail_at = 0;
+        expect_ok(fmatch_model_load(&seen, context, path));
+        expect_same_parameters(seen, saved == FMATCH_OK ? other : former, "save");
+        expect_no_other_file();
+        fmatch_model_destroy(&seen);
+    }
+    expect_ok(saved);
+    fmatch_model_destroy(&target);
+    fmatch_model_destroy(&other);
+    fmatch_model_destroy(&former);
+}
+
 /* ---- steady state ---- */
 
 struct count_at_steps {
@@ -464,8 +569,9 @@ int main(void)
         cmocka_unit_test(each_failing_allocation_can_be_retried),
         cmocka_unit_test(each_failing_allocation_can_be_walked_away_from),
         cmocka_unit_test(failing_training_leaves_the_parameters),
+        world_test(failing_files_change_nothing),
         world_test(training_allocates_nothing_after_its_first_step),
         world_test(sampling_allocates_nothing_after_its_first_call),
     };
-    return cmocka_run_group_tests_name("allocation", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("allocation", tests, folder_setup, folder_teardown);
 }

@@ -101,12 +101,51 @@ static void writing_stays_within_the_callers_struct(void **state)
     assert_int_equal(byte, 0xaa);
 }
 
+static void presets_are_written_by_their_numbers(void **state)
+{
+    (void)state;
+    const struct second presets[] = {{.a = 1, .b = 2}, {.a = 3, .b = 4}};
+    struct second config;
+    for (int32_t i = 0; i < 2; i++) {
+        configuration_write_preset(&config, sizeof config, i, presets, 2, sizeof presets[0]);
+        assert_int_equal(config.struct_size, sizeof config);
+        assert_int_equal(config.a, presets[i].a);
+        assert_int_equal(config.b, presets[i].b);
+    }
+}
+
+/* No preset: a struct that is refused when it is read, and nothing behind the caller's. */
+static void unknown_preset_writes_what_cannot_be_read(void **state)
+{
+    (void)state;
+    const struct second presets[] = {{.a = 1, .b = 2}, {.a = 3, .b = 4}};
+    const int32_t unknown[] = {-1, 2, INT32_MIN, INT32_MAX};
+    for (size_t i = 0; i < sizeof unknown / sizeof unknown[0]; i++) {
+        struct {
+            struct first config;
+            unsigned char behind[16];
+        } old;
+        memset(&old, 0xaa, sizeof old);
+        configuration_write_preset(&old.config, sizeof old.config, unknown[i], presets, 2,
+                                   sizeof presets[0]);
+        assert_int_equal(old.config.struct_size, 0);
+        for (size_t b = 0; b < sizeof old.behind; b++)
+            assert_int_equal(old.behind[b], 0xaa);
+        struct second read;
+        assert_int_equal(read_second(&read, &old.config), FMATCH_ERROR_STRUCT_SIZE);
+        assert_non_null(strstr(fmatch_error_detail(), "preset"));
+    }
+    configuration_write_preset(NULL, 8, 7, presets, 2, sizeof presets[0]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(missing_tail_reads_as_zero),
         cmocka_unit_test(unknown_tail_must_be_zero),
         cmocka_unit_test(sizes_that_no_version_had_are_refused),
+        cmocka_unit_test(presets_are_written_by_their_numbers),
+        cmocka_unit_test(unknown_preset_writes_what_cannot_be_read),
         cmocka_unit_test(writing_stays_within_the_callers_struct),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,72 @@
+"""Write the seeds of the fuzz targets: small files that are as they should be, and a few that are
+not in ways that mutation is slow to find.
+
+    make_seeds.py FOLDER      makes FOLDER/model and FOLDER/csv
+"""
+
+import json
+import struct
+import sys
+from pathlib import Path
+
+SETTINGS = {'version': '1', 'kind': 'mlp', 'dim': '1', 'hidden_widths': '2', 'activation': 'gelu',
+            'path': 'linear', 'prediction': 'velocity', 'noise': 'default'}
+NETWORK = {'net.0.weight': [2, 2], 'net.0.bias': [2], 'net.2.weight': [1, 2], 'net.2.bias': [1]}
+STANDARDISATION = {'flowmatch.data_mean': [1], 'flowmatch.data_std': [1]}
+MIXTURE = {'flowmatch.noise.weights': [2], 'flowmatch.noise.means': [2, 1],
+           'flowmatch.noise.stds': [2, 1]}
+CSV = {'plain': '1,2\n3,4\n', 'header': 'x,y\r\n1.5,-2e-3\r\n\r\n.5,6.\r\n', 'one': '7',
+       'mark': '\ufeffa\n0.1\n', 'long': '123456789012345678901234567890e-25, -0.0 \n1e38,1e-46\n',
+       'short': '1,2,3\n4,5\n', 'word': 'a,b\n1,nan\n', 'blank': ' \n\t\n',
+       'wide': '1' + ',1' * 2000 + '\n' + '1\n' * 2000}
+
+
+def safetensors(shapes, settings, code='f', dtype='F32'):
+    """All values are positive, so that they do as deviations too."""
+    header, data = {}, b''
+    if settings:
+        header['__metadata__'] = {f'flowmatch.{key}': value for key, value in settings.items()}
+    for name, shape in shapes.items():
+        count = 1
+        for size in shape:
+            count *= size
+        values = struct.pack(f'<{count}{code}', *(0.5 + 0.25 * i for i in range(count)))
+        header[name] = {'dtype': dtype, 'shape': shape,
+                        'data_offsets': [len(data), len(data) + len(values)]}
+        data += values
+    text = json.dumps(header).encode()
+    return struct.pack('<Q', len(text)) + text + data
+
+
+def model_seeds():
+    bare = {name[len('net.'):]: shape for name, shape in NETWORK.items()}
+    yield 'default', safetensors(NETWORK, SETTINGS)
+    yield 'standardised', safetensors({**STANDARDISATION, **NETWORK}, SETTINGS)
+    yield 'mixture', safetensors({**MIXTURE, **NETWORK},
+                                 {**SETTINGS, 'noise': 'gaussian_mixture'})
+    yield 'normal', safetensors(NETWORK, {**SETTINGS, 'noise': 'standard_normal'})
+    yield 'linear', safetensors({'net.0.weight': [3, 4], 'net.0.bias': [3]},
+                                {**SETTINGS, 'dim': '3', 'hidden_widths': ''})
+    yield 'state', safetensors(bare, None)
+    yield 'double', safetensors(NETWORK, None, 'd', 'F64')
+    yield 'half', safetensors(bare, None, 'e', 'F16')
+    yield 'empty', safetensors({}, None)
+    # As many cells of noise as 800 weights and 800 columns would have, but for them.
+    yield 'weights', safetensors({**MIXTURE, 'net.0.weight': [1, 801], 'net.0.bias': [1],
+                                  'net.2.weight': [800, 1], 'net.2.bias': [800],
+                                  'flowmatch.noise.weights': [800]},
+                                 {**SETTINGS, 'dim': '800', 'hidden_widths': '1',
+                                  'noise': 'gaussian_mixture'})
+
+
+def main():
+    top = Path(sys.argv[1])
+    for kind in ['model', 'csv']:
+        (top / kind).mkdir(parents=True, exist_ok=True)
+    for name, data in model_seeds():
+        (top / 'model' / name).write_bytes(data)
+    for name, text in CSV.items():
+        (top / 'csv' / name).write_bytes(text.encode())
+
+
+main()
