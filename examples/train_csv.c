@@ -1,23 +1,31 @@
-/* Train on the rows of a CSV file, write new rows like them, and say how like they are. */
+/* Train on the rows of a CSV file, write new rows like them, draw both, and say how like they are.
+ */
 #define _POSIX_C_SOURCE 200809L
 #include "command_line.h"
+#include "csv_header.h"
 #include "output_file.h"
 #include "progress.h"
+#include "samples_picture/samples_picture.h"
 #include <flowmatch/flowmatch.h>
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* Splits into halves that are averaged over, and rows of a half that are compared: an energy
  * distance takes time quadratic in the rows. */
 enum { SPLITS = 200, LARGEST_HALF = 500 };
 
+/* More points than this cover each other. */
+enum { LARGEST_PICTURE = 4000 };
+
 struct settings {
     const char *file;
     const char *out;
-    int64_t samples; /**< 0: as many as the file has rows */
+    const char *picture; /**< NULL: beside `out` */
+    int64_t samples;     /**< 0: as many as the file has rows */
     int64_t steps;
     uint64_t seed;
 };
@@ -25,6 +33,7 @@ struct settings {
 struct experiment {
     int32_t dim;
     int64_t rows;
+    char *header;      /**< of the file; NULL: it has none */
     float *mean, *std; /**< [dim], of the data */
     fmatch_context *context;
     fmatch_source *data;
@@ -50,6 +59,7 @@ static fmatch_status read_data(struct experiment *e, const char *file)
         return status;
     e->dim = fmatch_source_get_dim(e->data);
     e->rows = fmatch_source_count_rows(e->data);
+    e->header = csv_header_read(file);
     e->mean = malloc((size_t)e->dim * sizeof *e->mean);
     e->std = malloc((size_t)e->dim * sizeof *e->std);
     if (!e->mean || !e->std)
@@ -91,6 +101,7 @@ static void experiment_destroy(struct experiment *e)
     fmatch_model_destroy(&e->model);
     fmatch_source_destroy(&e->data);
     fmatch_context_destroy(&e->context);
+    free(e->header);
     free(e->mean);
     free(e->std);
 }
@@ -169,63 +180,14 @@ static void print_comparison(const struct comparison *c, int64_t rows)
         c->samples_to_data / c->data_to_data, ratio_of_copies);
 }
 
-/** A line of a text file without its end, in memory of the caller's; NULL at the end or without
- * memory. */
-static char *read_line(FILE *stream)
-{
-    size_t size = 256, length = 0;
-    char *line = malloc(size);
-
-    while (line && fgets(line + length, (int)(size - length), stream)) {
-        length += strlen(line + length);
-        if (length && line[length - 1] == '\n')
-            break;
-        char *longer = length + 1 < size ? line : realloc(line, size *= 2);
-        if (!longer)
-            free(line);
-        line = longer;
-    }
-    if (line && !length) {
-        free(line);
-        return NULL;
-    }
-    if (line)
-        line[strcspn(line, "\r\n")] = '\0';
-    return line;
-}
-
-static bool has_only_numbers(const char *line)
-{
-    for (;;) {
-        char *end;
-        strtod(line, &end);
-        if (end == line)
-            return false;
-        end += strspn(end, " \t");
-        if (*end != ',')
-            return !*end;
-        line = end + 1;
-    }
-}
-
 /** The data file's header, or x0,x1,... */
-static void write_header(FILE *out, const char *file, int32_t dim)
+static void write_header(FILE *out, const char *header, int32_t dim)
 {
-    FILE *in = fopen(file, "r");
-    char *line = in ? read_line(in) : NULL;
-
-    while (line && !line[strspn(line, " \t")]) {
-        free(line);
-        line = read_line(in);
-    }
-    if (line && !has_only_numbers(line))
-        fprintf(out, "%s\n", line);
+    if (header)
+        fprintf(out, "%s\n", header);
     else
         for (int32_t j = 0; j < dim; j++)
             fprintf(out, "x%d%c", (int)j, j + 1 < dim ? ',' : '\n');
-    free(line);
-    if (in)
-        fclose(in);
 }
 
 static fmatch_status write_samples(struct experiment *e, const struct settings *settings,
@@ -235,7 +197,7 @@ static fmatch_status write_samples(struct experiment *e, const struct settings *
     float *x = malloc(BLOCK * (size_t)e->dim * sizeof *x);
     fmatch_status status = x ? FMATCH_OK : FMATCH_ERROR_NO_MEMORY;
 
-    write_header(out, settings->file, e->dim);
+    write_header(out, e->header, e->dim);
     for (int64_t first = 0; status == FMATCH_OK && first < count; first += BLOCK) {
         int64_t n = count - first < BLOCK ? count - first : BLOCK;
         status = fmatch_sampler_draw(e->sampler, settings->seed, first, n, NULL, x);
@@ -275,6 +237,74 @@ static fmatch_status compare_and_print(struct experiment *e, uint64_t seed)
     return status;
 }
 
+/** samples.png beside samples.csv, in memory of the caller's. NULL without memory, or if the
+ * samples went to a device or a pipe. */
+static char *picture_beside(const char *out)
+{
+    struct stat found;
+    size_t length = strlen(out);
+    char *path =
+        stat(out, &found) || !S_ISREG(found.st_mode) ? NULL : malloc(length + sizeof ".png");
+
+    if (path) {
+        bool csv = length > 4 && !strcmp(out + length - 4, ".csv");
+        snprintf(path, length + sizeof ".png", "%.*s.png", (int)(csv ? length - 4 : length), out);
+    }
+    return path;
+}
+
+static bool draw_rows(const struct experiment *e, int64_t n, const float *data,
+                      const float *samples, const char *path)
+{
+    char names[2][64], data_title[64], samples_title[64];
+    const struct samples_picture picture = {.dim = e->dim,
+                                            .n = n,
+                                            .data = data,
+                                            .samples = samples,
+                                            .data_title = data_title,
+                                            .samples_title = samples_title,
+                                            .names = {names[0], names[1]}};
+
+    for (int32_t j = 0; j < 2; j++)
+        csv_header_get_name(e->header, j, names[j], sizeof names[j]);
+    snprintf(data_title, sizeof data_title, "%lld rows of the data", (long long)n);
+    snprintf(samples_title, sizeof samples_title, "%lld samples", (long long)n);
+    return samples_picture_write(&picture, path);
+}
+
+/** As many samples as rows, all of them if they are not too many. The samples are the first ones of
+ * the file: a sample's number and the seed decide what it is. */
+static int draw_picture(const struct experiment *e, uint64_t seed, const char *path)
+{
+    int64_t n = e->rows < LARGEST_PICTURE ? e->rows : LARGEST_PICTURE;
+    size_t size = (size_t)n * (size_t)e->dim * sizeof(float);
+    float *data = malloc(size), *samples = malloc(size);
+    fmatch_status status = data && samples ? FMATCH_OK : FMATCH_ERROR_NO_MEMORY;
+    int end = 1;
+
+    if (status == FMATCH_OK)
+        status = fmatch_source_draw(e->data, seed, 0, n, data);
+    if (status == FMATCH_OK)
+        status = fmatch_sampler_draw(e->sampler, seed, 0, n, NULL, samples);
+    if (status == FMATCH_OK)
+        end = draw_rows(e, n, data, samples, path) ? 0 : 1;
+    else
+        report(status);
+    free(data);
+    free(samples);
+    return end;
+}
+
+static int draw_where_asked(const struct experiment *e, const struct settings *settings)
+{
+    char *beside = settings->picture ? NULL : picture_beside(settings->out);
+    const char *path = settings->picture ? settings->picture : beside;
+    int end = path ? draw_picture(e, settings->seed, path) : 0;
+
+    free(beside);
+    return end;
+}
+
 static int run_experiment(struct experiment *e, const struct settings *settings)
 {
     int64_t count = settings->samples ? settings->samples : e->rows;
@@ -296,7 +326,7 @@ static int run_experiment(struct experiment *e, const struct settings *settings)
         return 1;
     printf("%lld samples written: %s\n", (long long)count, settings->out);
     status = compare_and_print(e, settings->seed);
-    return status == FMATCH_OK ? 0 : report(status);
+    return status == FMATCH_OK ? draw_where_asked(e, settings) : report(status);
 }
 
 static int run(const struct settings *settings)
@@ -317,6 +347,8 @@ int main(int argc, char **argv)
         {NULL, "FILE.csv", "numbers separated by commas; a header is recognised", OPTION_TEXT,
          &settings.file},
         {"--out", "FILE.csv", "where the samples go", OPTION_TEXT, &settings.out},
+        {"--picture", "FILE", "where data and samples are drawn (default: a PNG beside --out)",
+         OPTION_TEXT, &settings.picture},
         {"--samples", "N", "how many samples (default: as many as FILE.csv has rows)", OPTION_COUNT,
          &settings.samples},
         {"--steps", "N", "training steps", OPTION_COUNT, &settings.steps},

@@ -4,6 +4,7 @@ import json
 import math
 import os
 import re
+import struct
 import subprocess
 import sys
 import tempfile
@@ -66,6 +67,7 @@ def train_csv_problems(folder):
                  folder=folder)
     expect(result, result.returncode == 0 and 'energy distance' in result.stdout,
            'status 0 and an energy distance')
+    expect_picture(result, folder / 'new.png')
     if result.returncode == 0:
         header, *rows = (folder / 'new.csv').read_text(encoding='ascii').splitlines()
         expect(result, header == data.read_text(encoding='ascii').splitlines()[0],
@@ -73,6 +75,61 @@ def train_csv_problems(folder):
         cells = [[float(cell) for cell in row.split(',')] for row in rows]
         expect(result, len(cells) == 50 and all(len(row) == 2 for row in cells),
                '50 rows of 2 cells')
+    return result.problems
+
+
+def has_pictures():
+    return b'no picture: ' not in (programs / 'train_csv').read_bytes()
+
+
+def expect_picture(result, path):
+    """A PNG file of the size of a drawing; without cairo none, and a word on that."""
+    if not has_pictures():
+        expect(result, 'without cairo' in result.stdout and not path.exists(),
+               f'a word on cairo, and no {path.name}')
+        return
+    picture = path.read_bytes() if path.is_file() else b''
+    width, height = struct.unpack('>II', picture[16:24]) if len(picture) > 24 else (0, 0)
+    expect(result, picture.startswith(b'\x89PNG') and width > 1000 and height > 600
+           and len(picture) > 10000,
+           f'a picture {path.name}, not {len(picture)} bytes, {width} x {height} pixels')
+    expect(result, path.name in result.stdout, f'{path.name} to be named')
+
+
+def train_csv_picture_problems(folder):
+    # A header that is none of UTF-8, and numbers with long digits: what drawing may stumble over.
+    rows = ''.join(f'{1e9 * math.sin(i)},{1e-7 * math.cos(3 * i)},7\n' for i in range(60))
+    (folder / 'odd.csv').write_bytes(b'"H\xf6he *",k,constant\n' + rows.encode('ascii'))
+    (folder / 'column.csv').write_text(''.join(f'{math.sin(i)}\n' for i in range(60)))
+    problems = []
+    for arguments, picture in [(['odd.csv', '--out', 'odd-new.csv'], 'odd-new.png'),
+                               (['column.csv', '--out', 'c.csv', '--picture', 'd.png'], 'd.png')]:
+        result = run('train_csv', *arguments, '--steps', 20, folder=folder)
+        expect(result, result.returncode == 0, 'status 0')
+        expect_picture(result, folder / picture)
+        problems += result.problems
+    return problems
+
+
+def custom_target_problems(folder):
+    result = run('custom_target', '--steps', 400, '--out', 'ball', folder=folder)
+    seen = re.findall(r'rows .*?(\d+\.\d+)$', result.stdout, re.M)
+    expect(result, result.returncode == 0 and len(seen) == 2, 'status 0 and two distances')
+    if len(seen) == 2:
+        # Ten seeds after 400 steps: 0.001 to 0.0035, after one step: 0.04. Simulated: to 0.002.
+        samples, simulated = map(float, seen)
+        expect(result, samples < 0.012 and simulated < 0.01, 'distances below 0.012 and 0.01')
+    expect_picture(result, folder / 'ball' / 'scatter.png')
+    return result.problems
+
+
+def custom_target_failure_problems(drag, code, folder):
+    """The library's status and detail, and the simulator's own code."""
+    result = run('custom_target', '--drag', drag, '--steps', 5, '--out', 'failed', folder=folder)
+    lines = result.stderr.splitlines()
+    expect(result, result.returncode == 1, 'status 1')
+    expect(result, len(lines) == 2 and 'a callback failed: ' in lines[0]
+           and f'code is {code}: ' in lines[1], f'two lines, with the callback\'s code {code}')
     return result.problems
 
 
@@ -100,6 +157,11 @@ def main():
         tap.check('quickstart', quickstart_problems(folder))
         tap.check('visual_introduction', visual_introduction_problems(folder))
         tap.check('train_csv', train_csv_problems(folder))
+        tap.check('train_csv: pictures', train_csv_picture_problems(folder))
+        tap.check('custom_target', custom_target_problems(folder))
+        for drag, code in [(-1, -1), ('much', -1), (60, -2)]:
+            tap.check(f'custom_target --drag {drag}',
+                      custom_target_failure_problems(drag, code, folder))
         for title, arguments, words in [
                 ('a file that is missing', ['none.csv'], ['none.csv']),
                 ('a bad cell', ['cell.csv'], ['cell.csv:3', 'column 2', 'x4']),

@@ -1,6 +1,7 @@
 """Arrays on their way in and out: float32, C-contiguous, [rows, columns]."""
 
 import ctypes
+import math
 import operator
 import os
 from typing import Any, Optional, Sequence, Tuple
@@ -57,10 +58,14 @@ def address(array: Optional[np.ndarray]) -> Optional[int]:
     return None if array is None else array.ctypes.data
 
 
-def view(pointer: int, shape: Tuple[int, ...], kind: Any = ctypes.c_float) -> np.ndarray:
-    """The library's memory as an array, for the duration of a callback."""
-    values = (kind * int(np.prod(shape))).from_address(pointer)
-    return np.ndarray(shape, dtype=kind, buffer=values)
+def view(pointer: int, shape: Tuple[int, ...], dtype: Any = np.float32) -> np.ndarray:
+    """The library's memory as an array, for the duration of a callback.
+
+    With a dtype of NumPy's own: making one from a ctypes type runs Python code within NumPy, where a
+    KeyboardInterrupt would be lost.
+    """
+    size = math.prod(shape) * np.dtype(dtype).itemsize
+    return np.frombuffer((ctypes.c_char * size).from_address(pointer), dtype=dtype).reshape(shape)
 
 
 def path_bytes(path: Any) -> bytes:
