@@ -365,6 +365,47 @@ class generator
 /** Receives the library's messages; level is an fmatch_log_level. Any thread may call it. */
 typedef std::function<void(std::int32_t level, const char *message)> log_function;
 
+/** What an executor is to run, for each index once. A view, valid until the executor returns. */
+class task
+{
+  public:
+    task(void (*run)(void *argument, std::int64_t index), void *argument) noexcept
+        : run_(run), argument_(argument)
+    {
+    }
+
+    void operator()(std::int64_t index) const
+    {
+        run_(argument_, index);
+    }
+
+  private:
+    void (*run_)(void *argument, std::int64_t index);
+    void *argument_;
+};
+
+/**
+ * Runs task(0) to task(tasks - 1), each once, in any order and on any threads, and returns when all
+ * of them have returned. May be called from any thread that uses the context, also while it runs.
+ * What it throws comes out of the call on the context, whose results are then of no use.
+ */
+typedef std::function<void(std::int64_t tasks, task run)> executor_function;
+
+/** How the library was built, and what it found. */
+struct build_info : fmatch_build_info {
+    build_info() : fmatch_build_info()
+    {
+        struct_size = sizeof(fmatch_build_info);
+        fmatch_build_get_info(this);
+    }
+};
+
+/** Threads of the BLAS, for the whole process; the library never changes them by itself. */
+inline void set_blas_threads(std::int32_t threads)
+{
+    detail::check(fmatch_blas_set_threads(threads));
+}
+
 /** Fills x [n, dim] with rows first_row to first_row + n - 1. */
 typedef std::function<void(generator &random, std::int64_t first_row, std::int64_t n, float *x)>
     draw_function;
@@ -383,6 +424,13 @@ class context : public detail::owner<fmatch_context, fmatch_context_destroy>
     explicit context(const context_config &config = context_config())
     {
         detail::check(fmatch_context_create(out(), &config));
+    }
+
+    /** With the host's own threads, instead of config.executor: see executor_function. */
+    static context with_executor(executor_function run,
+                                 const context_config &config = context_config())
+    {
+        return context(std::move(run), config, executor_tag());
     }
 
     /** With a function for messages, instead of config.log. */
@@ -409,6 +457,30 @@ class context : public detail::owner<fmatch_context, fmatch_context_destroy>
     }
 
   private:
+    struct executor_tag {
+    };
+
+    context(executor_function run, const context_config &config, executor_tag)
+    {
+        fmatch_executor executor = fmatch_executor();
+        executor.struct_size = sizeof executor;
+        executor.run = run_tasks;
+        executor.destroy = detail::delete_user<executor_function>;
+        context_config with_executor(config);
+        with_executor.executor = &executor;
+        executor.user = new executor_function(std::move(run));
+        detail::check(fmatch_context_create(out(), &with_executor));
+    }
+
+    static void run_tasks(void *user, std::int64_t tasks, void (*run)(void *, std::int64_t),
+                          void *argument)
+    {
+        detail::guarded([&]() -> std::int32_t {
+            (*static_cast<executor_function *>(user))(tasks, task(run, argument));
+            return 0;
+        });
+    }
+
     static void write(void *user, std::int32_t level, const char *message)
     {
         detail::guarded([&]() -> std::int32_t {

@@ -27,6 +27,19 @@ enum fmatch_instruction_set {
     FMATCH_INSTRUCTION_SET_AVX2 = 2      /**< x86-64 with AVX2 and FMA */
 };
 
+/** What computes the matrix products. */
+enum fmatch_matmul {
+    /** The built-in product for evaluation and sampling; for training the one that is faster. */
+    FMATCH_MATMUL_AUTO = 0,
+    /** The built-in product for everything. */
+    FMATCH_MATMUL_BUILTIN = 1,
+    /**
+     * OpenBLAS for everything; refused by a library that was built without it. A row's bits then
+     * depend on the rows beside it, and on the number of OpenBLAS's threads.
+     */
+    FMATCH_MATMUL_BLAS = 2
+};
+
 enum fmatch_log_level { FMATCH_LOG_DEBUG = 0, FMATCH_LOG_INFO = 1, FMATCH_LOG_WARNING = 2 };
 
 /**
@@ -62,6 +75,22 @@ typedef struct fmatch_log_sink {
     void *user;
 } fmatch_log_sink;
 
+/** Threads of the host program, to be used in place of the library's own. */
+typedef struct fmatch_executor {
+    uint32_t struct_size; /**< sizeof(fmatch_executor) */
+    uint32_t flags;       /**< 0 */
+    /**
+     * Call task(argument, 0) to task(argument, tasks - 1), each once, in any order and on any
+     * threads, and return when all of them have returned. May itself be called from any thread that
+     * uses the context, also while it runs. Results do not depend on how tasks are spread.
+     */
+    void (*run)(void *user, int64_t tasks, void (*task)(void *argument, int64_t index),
+                void *argument);
+    /** Or NULL; called once, with the context's last reference or when create fails. */
+    void (*destroy)(void *user);
+    void *user;
+} fmatch_executor;
+
 /** Configuration of a context. */
 typedef struct fmatch_context_config {
     uint32_t struct_size; /**< written by init */
@@ -69,8 +98,9 @@ typedef struct fmatch_context_config {
     int32_t threads;
     const fmatch_allocator *allocator; /**< copied; NULL: the C library's */
     const fmatch_log_sink *log;        /**< copied; NULL: messages are dropped */
+    const fmatch_executor *executor;   /**< copied; NULL: threads of the library's own */
     int32_t instruction_set;           /**< an fmatch_instruction_set. Default AUTO. */
-    uint32_t flags;                    /**< 0 */
+    int32_t matmul;                    /**< an fmatch_matmul. Default AUTO. */
 } fmatch_context_config;
 
 #ifdef __cplusplus
@@ -104,6 +134,16 @@ fmatch_context_create(fmatch_context **context, const fmatch_context_config *con
  * and a NULL handle.
  */
 FMATCH_API void fmatch_context_destroy(fmatch_context **context);
+
+/**
+ * Set the number of threads of the BLAS that the library was built with, for the whole process. For
+ * programs that own the process: the library never changes it by itself.
+ *
+ * @param threads  1 to 1024.
+ *
+ * @return FMATCH_OK · FMATCH_ERROR_ARGUMENT · FMATCH_ERROR_UNSUPPORTED (no BLAS).
+ */
+FMATCH_API FMATCH_WARN_UNUSED fmatch_status fmatch_blas_set_threads(int32_t threads);
 
 /** The fmatch_instruction_set in use, never AUTO; 0 for NULL. */
 FMATCH_API int32_t fmatch_context_get_instruction_set(const fmatch_context *context);

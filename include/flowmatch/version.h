@@ -32,6 +32,18 @@
 #define FMATCH_WARN_UNUSED
 #endif
 
+/** How the library was built, and what it found. Texts are "" where there is nothing to say. */
+typedef struct fmatch_build_info {
+    uint32_t struct_size;        /**< sizeof(fmatch_build_info), set by the caller */
+    int32_t blas_threads;        /**< threads of the BLAS now; 0 without a BLAS */
+    const char *version;         /**< of the library, "major.minor.patch" */
+    const char *blas_name;       /**< "OpenBLAS" */
+    const char *blas_version;    /**< "0.3.21" */
+    const char *blas_core;       /**< the kernels that it chose for the processor, "Zen" */
+    const char *blas_threading;  /**< "serial", "pthread" or "OpenMP" */
+    const char *instruction_set; /**< that a context with AUTO uses: "baseline" or "AVX2" */
+} fmatch_build_info;
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -44,6 +56,14 @@ FMATCH_API const char *fmatch_version_get_text(void);
  * dynamically.
  */
 FMATCH_API int32_t fmatch_version_get_abi(void);
+
+/**
+ * Facts about the build. Does nothing for a struct_size that is not one of fmatch_build_info's.
+ *
+ * @param info  its struct_size set; the rest is written. Texts are valid until the thread calls
+ * this function again.
+ */
+FMATCH_API void fmatch_build_get_info(fmatch_build_info *info);
 
 #ifdef __cplusplus
 }

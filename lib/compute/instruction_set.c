@@ -1,21 +1,25 @@
 #include "compute/instruction_set.h"
 
-#include "flowmatch/context.h"
+#include <flowmatch/context.h>
 
 #include <stddef.h>
 
+static const struct instruction_set baseline = {
+    .name = "baseline", .vectors = &vector_kernels_baseline, .products = &product_kernels_baseline};
+
 #if defined(__x86_64__)
 
-static const struct vector_kernels *avx2_kernels(void)
+static const struct instruction_set *avx2_if_there(void)
 {
+    static const struct instruction_set avx2 = {
+        .name = "AVX2", .vectors = &vector_kernels_avx2, .products = &product_kernels_avx2};
     __builtin_cpu_init();
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") ? &vector_kernels_avx2
-                                                                           : NULL;
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") ? &avx2 : NULL;
 }
 
 #else
 
-static const struct vector_kernels *avx2_kernels(void)
+static const struct instruction_set *avx2_if_there(void)
 {
     return NULL;
 }
@@ -24,16 +28,16 @@ static const struct vector_kernels *avx2_kernels(void)
 
 int32_t instruction_set_best(void)
 {
-    return avx2_kernels() ? FMATCH_INSTRUCTION_SET_AVX2 : FMATCH_INSTRUCTION_SET_BASELINE;
+    return avx2_if_there() ? FMATCH_INSTRUCTION_SET_AVX2 : FMATCH_INSTRUCTION_SET_BASELINE;
 }
 
-const struct vector_kernels *instruction_set_kernels(int32_t set)
+const struct instruction_set *instruction_set_get(int32_t set)
 {
     switch (set == FMATCH_INSTRUCTION_SET_AUTO ? instruction_set_best() : set) {
     case FMATCH_INSTRUCTION_SET_BASELINE:
-        return &vector_kernels_baseline;
+        return &baseline;
     case FMATCH_INSTRUCTION_SET_AVX2:
-        return avx2_kernels();
+        return avx2_if_there();
     default:
         return NULL;
     }

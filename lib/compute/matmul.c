@@ -1,50 +1,134 @@
 #include "compute/matmul.h"
 
-#include <cblas.h>
+#include "compute/blas.h"
+#include "compute/product.h"
+
 #include <string.h>
 
-/* OpenBLAS wakes its threads when M N K exceeds this (interface/gemm.c, SMP_THRESHOLD_MIN = 65536
- * times 4). For small networks waking them costs more than the product, so that calls are kept at
- * or below it. */
-enum { SINGLE_THREAD_WORK = 262144, ROWS_MIN = 16, ROWS_MAX = 1 << 20 };
+enum {
+    THIN_OUT = 4, /* outputs for which single dot products beat tiles that are mostly padding */
+    THIN_IN = 15, /* inputs for which dW is computed transposed, with the outputs as columns */
+    TRANSPOSED_OUT = 256 /* outputs of a transposed block, which stays in the cache */
+};
 
-/* Rows of a block. Where even 16 rows are above the threshold, threads are worth their waking and
- * blocks are large. */
-static int64_t rows_of_block(int64_t n, int64_t out, int64_t in)
+int64_t matmul_packed_size(const struct matmul *m, int32_t out, int32_t in)
 {
-    int64_t rows = SINGLE_THREAD_WORK / (out * in);
-    rows = rows < ROWS_MIN ? ROWS_MAX : rows - rows % ROWS_MIN;
-    return n < rows ? n : rows;
+    return m->kernels ? (product_packed_size(m->kernels, out, in) + 15) / 16 * 16 : 0;
 }
 
-void matmul_nt(int64_t n, int32_t out, int32_t in, const float *x, const float *w, float *z)
+void matmul_pack(const struct matmul *m, int32_t out, int32_t in, const float *values,
+                 float *packed)
 {
-    const int64_t block = rows_of_block(n, out, in);
-    for (int64_t i = 0; i < n; i += block) {
-        const int64_t rows = n - i < block ? n - i : block;
-        cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)rows, out, in, 1.0f, x + i * in,
-                    in, w, in, 0.0f, z + i * out, out);
+    if (m->kernels)
+        product_pack(m->kernels, out, in, values, in, 1, packed);
+}
+
+static void add_bias(int64_t n, int32_t out, const float *bias, float *z)
+{
+    for (int64_t i = 0; i < n; i++)
+        for (int32_t j = 0; j < out; j++)
+            z[i * out + j] += bias[j];
+}
+
+void matmul_forward(const struct matmul *m, const struct matmul_weight *w, const float *bias,
+                    int64_t n, const float *x, float *z)
+{
+    if (!m->kernels) {
+        blas_nt(n, w->out, w->in, x, w->values, z);
+        add_bias(n, w->out, bias, z);
+        return;
+    }
+    if (w->out <= THIN_OUT) {
+        for (int32_t j = 0; j < w->out; j++)
+            m->kernels->dot(n, w->in, x, w->in, w->values + (int64_t)j * w->in, bias[j], z + j,
+                            w->out);
+        return;
+    }
+    const struct product p = {.rows = n,
+                              .columns = w->out,
+                              .depth = w->in,
+                              .a = x,
+                              .a_row = w->in,
+                              .a_depth = 1,
+                              .b = w->packed,
+                              .b_depth = m->kernels->columns,
+                              .b_tile = (int64_t)w->in * m->kernels->columns,
+                              .start = bias,
+                              .c = z,
+                              .c_row = w->out};
+    product_run(m->kernels, &p);
+}
+
+void matmul_input_gradient(const struct matmul *m, const struct matmul_weight *w, int64_t n,
+                           const float *dz, float *dx)
+{
+    if (!m->kernels) {
+        blas_nn(n, w->in, w->out, dz, w->values, dx);
+        return;
+    }
+    const struct product p = {.rows = n,
+                              .columns = w->in,
+                              .depth = w->out,
+                              .a = dz,
+                              .a_row = w->out,
+                              .a_depth = 1,
+                              .b = w->values,
+                              .b_depth = w->in,
+                              .c = dx,
+                              .c_row = w->in};
+    product_run(m->kernels, &p);
+}
+
+/* dW^T of some outputs in a block of its own, then turned: for few inputs the outputs fill the
+ * tiles better. */
+static void weight_gradient_transposed(const struct matmul *m, int32_t out, int32_t in, int64_t n,
+                                       const float *dz, const float *x, bool accumulate, float *dw)
+{
+    float block[THIN_IN * TRANSPOSED_OUT];
+    for (int32_t first = 0; first < out; first += TRANSPOSED_OUT) {
+        const int32_t columns = out - first < TRANSPOSED_OUT ? out - first : TRANSPOSED_OUT;
+        for (int32_t i = 0; accumulate && i < in; i++)
+            for (int32_t j = 0; j < columns; j++)
+                block[i * columns + j] = dw[(int64_t)(first + j) * in + i];
+        const struct product p = {.rows = in,
+                                  .columns = columns,
+                                  .depth = n,
+                                  .a = x,
+                                  .a_row = 1,
+                                  .a_depth = in,
+                                  .b = dz + first,
+                                  .b_depth = out,
+                                  .accumulate = accumulate,
+                                  .c = block,
+                                  .c_row = columns};
+        product_run(m->kernels, &p);
+        for (int32_t i = 0; i < in; i++)
+            for (int32_t j = 0; j < columns; j++)
+                dw[(int64_t)(first + j) * in + i] = block[i * columns + j];
     }
 }
 
-void matmul_nn(int64_t n, int32_t in, int32_t out, const float *dz, const float *w, float *dx)
+void matmul_weight_gradient(const struct matmul *m, int32_t out, int32_t in, int64_t n,
+                            const float *dz, const float *x, bool accumulate, float *dw)
 {
-    const int64_t block = rows_of_block(n, out, in);
-    for (int64_t i = 0; i < n; i += block) {
-        const int64_t rows = n - i < block ? n - i : block;
-        cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)rows, in, out, 1.0f,
-                    dz + i * out, out, w, in, 0.0f, dx + i * in, in);
+    if (!m->kernels) {
+        blas_tn(out, in, n, dz, x, dw);
+        return;
     }
-}
-
-void matmul_tn(int32_t out, int32_t in, int64_t n, const float *dz, const float *x, float *dw)
-{
-    const int64_t block = rows_of_block(n, out, in);
-    for (int64_t i = 0; i < n; i += block) {
-        const int64_t rows = n - i < block ? n - i : block;
-        cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, out, in, (int)rows, 1.0f, dz + i * out,
-                    out, x + i * in, in, i == 0 ? 0.0f : 1.0f, dw, in);
+    if (in <= THIN_IN && out > in) {
+        weight_gradient_transposed(m, out, in, n, dz, x, accumulate, dw);
+        return;
     }
-    if (n == 0)
-        memset(dw, 0, sizeof *dw * (size_t)out * (size_t)in);
+    const struct product p = {.rows = out,
+                              .columns = in,
+                              .depth = n,
+                              .a = dz,
+                              .a_row = 1,
+                              .a_depth = out,
+                              .b = x,
+                              .b_depth = in,
+                              .accumulate = accumulate,
+                              .c = dw,
+                              .c_row = in};
+    product_run(m->kernels, &p);
 }

@@ -469,6 +469,46 @@ static void sgd_kernel(float learning_rate, float momentum, int64_t n, const flo
     }
 }
 
+/* ---- sums and products of arrays ---- */
+
+static void add_kernel(int64_t n, const float *b, float *a)
+{
+    for (int64_t i = 0; i < n; i++)
+        a[i] += b[i];
+}
+
+static void multiply_kernel(int64_t n, const float *b, float *a)
+{
+    for (int64_t i = 0; i < n; i++)
+        a[i] *= b[i];
+}
+
+static void add_scaled_kernel(int64_t n, const float *x, float scale, const float *y, float *to)
+{
+    for (int64_t i = 0; i < n; i++)
+        to[i] = FMADD(scale, y[i], x[i]);
+}
+
+/* Some columns at a time, whose sums stay in registers. */
+static void add_rows_kernel(int64_t n, int64_t columns, const float *x, float *sums)
+{
+    enum { TOGETHER = 32 };
+    int64_t j = 0;
+    for (; j + TOGETHER <= columns; j += TOGETHER) {
+        float sum[TOGETHER];
+        for (int k = 0; k < TOGETHER; k++)
+            sum[k] = sums[j + k];
+        for (int64_t i = 0; i < n; i++)
+            for (int k = 0; k < TOGETHER; k++)
+                sum[k] += x[i * columns + j + k];
+        for (int k = 0; k < TOGETHER; k++)
+            sums[j + k] = sum[k];
+    }
+    for (; j < columns; j++)
+        for (int64_t i = 0; i < n; i++)
+            sums[j] += x[i * columns + j];
+}
+
 /* ---- random numbers ---- */
 
 /* Philox needs both halves of 32-bit products. Neither compiler vectorises that well, so these
@@ -676,6 +716,10 @@ const struct vector_kernels VECTOR_KERNELS_NAME = {
                                  activate_softplus_with_derivative},
     .adam = adam_kernel,
     .sgd = sgd_kernel,
+    .add = add_kernel,
+    .multiply = multiply_kernel,
+    .add_scaled = add_scaled_kernel,
+    .add_rows = add_rows_kernel,
     .words = words_kernel,
     .uniform = uniform_kernel,
     .normal = normal_kernel,

@@ -58,6 +58,13 @@ struct vector_kernels {
     /* b = momentum b + g;  p -= learning_rate b. */
     void (*sgd)(float learning_rate, float momentum, int64_t n, const float *g, float *p, float *b);
 
+    /* a += b;  a *= b;  to = x + scale y, where to may be x. */
+    void (*add)(int64_t n, const float *b, float *a);
+    void (*multiply)(int64_t n, const float *b, float *a);
+    void (*add_scaled)(int64_t n, const float *x, float scale, const float *y, float *to);
+    /* sums [columns] += the rows of x [n, columns], each sum in the order of rows. */
+    void (*add_rows)(int64_t n, int64_t columns, const float *x, float *sums);
+
     word_kernel *words;
     draw_kernel *uniform; /* on [0, 1), multiples of 2^-24 */
     draw_kernel *normal;  /* standard normal, |z| < 6.8 */

@@ -9,6 +9,8 @@
 #include "base/reference_count.h"
 
 struct vector_kernels;
+struct product_kernels;
+struct thread_pool;
 
 struct fmatch_context {
     struct reference_count references;
@@ -16,10 +18,19 @@ struct fmatch_context {
     fmatch_log_sink log;
     int32_t threads;
     int32_t instruction_set;
+    int32_t matmul;
     const struct vector_kernels *kernels;
+    const struct product_kernels *products;
+    fmatch_executor executor; /* its run is NULL when the pool does it */
+    struct thread_pool *pool; /* NULL when one thread is enough */
 };
 
 fmatch_context *context_retain(fmatch_context *context);
 void context_release(fmatch_context *context);
+
+/* Runs task(argument, 0) to task(argument, tasks - 1) on the context's threads, in any order. What
+ * a task does must depend on its number alone. */
+void context_run(fmatch_context *context, int64_t tasks,
+                 void (*task)(void *argument, int64_t index), void *argument);
 
 #endif

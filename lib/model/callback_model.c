@@ -18,16 +18,16 @@ struct callback_model {
     struct shared_callbacks *shared;
 };
 
-static int64_t callback_scratch_size(const fmatch_model *model)
+static int64_t callback_scratch_size(const fmatch_model *model, int64_t n)
 {
-    return (int64_t)MODEL_BLOCK_ROWS * model->dim;
+    return (n * model->dim + 15) / 16 * 16;
 }
 
-static fmatch_status callback_evaluate(const fmatch_model *model, const float *parameters,
-                                       float *scratch, int64_t n, const float *x, const float *t,
-                                       float *v)
+static fmatch_status callback_evaluate(const fmatch_model *model,
+                                       const struct parameter_snapshot *snapshot, float *scratch,
+                                       int64_t n, const float *x, const float *t, float *v)
 {
-    (void)parameters;
+    (void)snapshot;
     if (v == x) /* which is ours to allow, not for the user's function to expect */
         x = memcpy(scratch, x, (size_t)(n * model->dim) * sizeof *x);
     const fmatch_velocity_callbacks *c = &((const struct callback_model *)model)->shared->callbacks;
@@ -49,7 +49,8 @@ static void callback_destroy(fmatch_model *model)
 
 static fmatch_status callback_copy(fmatch_model **copy, const fmatch_model *model);
 
-static const struct model_kind callback_kind = {.scratch_size = callback_scratch_size,
+static const struct model_kind callback_kind = {.on_calling_thread = true,
+                                                .scratch_size = callback_scratch_size,
                                                 .evaluate = callback_evaluate,
                                                 .copy = callback_copy,
                                                 .destroy = callback_destroy};

@@ -95,17 +95,19 @@ static void widen(int32_t dim, const float *from, double *to)
 
 /* ---- the kind ---- */
 
-static int64_t closed_form_scratch_size(const fmatch_model *model)
+static int64_t closed_form_scratch_size(const fmatch_model *model, int64_t n)
 {
-    return row_size(((const struct closed_form_model *)model)->mixture) *
-           (int64_t)(sizeof(double) / sizeof(float));
+    (void)n; /* one row at a time */
+    const int64_t floats = row_size(((const struct closed_form_model *)model)->mixture) *
+                           (int64_t)(sizeof(double) / sizeof(float));
+    return (floats + 15) / 16 * 16;
 }
 
-static fmatch_status closed_form_evaluate(const fmatch_model *model, const float *parameters,
-                                          float *scratch, int64_t n, const float *x, const float *t,
-                                          float *v)
+static fmatch_status closed_form_evaluate(const fmatch_model *model,
+                                          const struct parameter_snapshot *snapshot, float *scratch,
+                                          int64_t n, const float *x, const float *t, float *v)
 {
-    (void)parameters;
+    (void)snapshot;
     const struct mixture *m = ((const struct closed_form_model *)model)->mixture;
     const int32_t dim = model->dim;
     const struct row row = row_in(m, (double *)(void *)scratch); /* aligned for any type */

@@ -1,30 +1,42 @@
 #include "model/layer.h"
 
-#include "compute/matmul.h"
+#include "compute/vector_kernels.h"
 
 #include <string.h>
 
-void linear_forward(const struct linear *l, const float *parameters, int64_t n, const float *x,
-                    float *z)
+static struct matmul_weight weight_of(const struct linear *l, struct parameter_view parameters)
 {
-    matmul_nt(n, l->out, l->in, x, parameters + l->weight, z);
-    const float *bias = parameters + l->bias;
-    for (int64_t i = 0; i < n; i++)
-        for (int32_t j = 0; j < l->out; j++)
-            z[i * l->out + j] += bias[j];
+    return (struct matmul_weight){.out = l->out,
+                                  .in = l->in,
+                                  .values = parameters.values + l->weight,
+                                  .packed = parameters.packed + l->packed};
 }
 
-void linear_backward(const struct linear *l, const float *parameters, int64_t n, const float *x,
-                     const float *dz, float *gradient, float *dx)
+void linear_pack(const struct linear *l, const struct matmul *m, const float *values, float *packed)
 {
-    matmul_tn(l->out, l->in, n, dz, x, gradient + l->weight);
+    matmul_pack(m, l->out, l->in, values + l->weight, packed + l->packed);
+}
+
+void linear_forward(const struct linear *l, const struct matmul *m,
+                    struct parameter_view parameters, int64_t n, const float *x, float *z)
+{
+    const struct matmul_weight w = weight_of(l, parameters);
+    matmul_forward(m, &w, parameters.values + l->bias, n, x, z);
+}
+
+void linear_backward(const struct linear *l, const struct matmul *m,
+                     const struct vector_kernels *kernels, struct parameter_view parameters,
+                     int64_t n, const float *x, const float *dz, bool accumulate, float *gradient,
+                     float *dx)
+{
+    const struct matmul_weight w = weight_of(l, parameters);
+    matmul_weight_gradient(m, l->out, l->in, n, dz, x, accumulate, gradient + l->weight);
 
     float *bias = gradient + l->bias;
-    memset(bias, 0, (size_t)l->out * sizeof *bias);
-    for (int64_t i = 0; i < n; i++)
-        for (int32_t j = 0; j < l->out; j++)
-            bias[j] += dz[i * l->out + j];
+    if (!accumulate)
+        memset(bias, 0, (size_t)l->out * sizeof *bias);
+    kernels->add_rows(n, l->out, dz, bias);
 
     if (dx)
-        matmul_nn(n, l->in, l->out, dz, parameters + l->weight, dx);
+        matmul_input_gradient(m, &w, n, dz, dx);
 }

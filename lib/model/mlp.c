@@ -20,7 +20,7 @@ static void name_tensor(struct tensor *t, int32_t layer, const char *what)
 static void lay_out(struct mlp *mlp, const int32_t *hidden_widths)
 {
     int32_t in = 1 + mlp->dim;
-    int64_t offset = 0;
+    int64_t offset = 0, packed = 0;
     mlp->widest = in;
     for (int32_t l = 0; l < mlp->layers; l++) {
         const int32_t out = l < mlp->layers - 1 ? hidden_widths[l] : mlp->dim;
@@ -31,21 +31,28 @@ static void lay_out(struct mlp *mlp, const int32_t *hidden_widths)
         offset += out;
         name_tensor(weight, l, "weight");
         name_tensor(bias, l, "bias");
-        mlp->layer[l] =
-            (struct linear){.in = in, .out = out, .weight = weight->offset, .bias = bias->offset};
+        mlp->layer[l] = (struct linear){
+            .in = in, .out = out, .weight = weight->offset, .bias = bias->offset, .packed = packed};
+        packed += matmul_packed_size(&(struct matmul){mlp->products}, out, in);
         mlp->widest = out > mlp->widest ? out : mlp->widest;
         in = out;
     }
     mlp->layout.tensors = 2 * mlp->layers;
     mlp->layout.count = offset;
+    mlp->packed_count = packed;
 }
 
-fmatch_status mlp_init(struct mlp *mlp, const fmatch_allocator *allocator,
-                       const struct vector_kernels *kernels, int32_t dim, int32_t hidden_layers,
-                       const int32_t *hidden_widths, int32_t activation)
+fmatch_status mlp_init(struct mlp *mlp, fmatch_context *context, const struct mlp_shape *shape)
 {
-    const int32_t layers = hidden_layers + 1;
-    *mlp = (struct mlp){.kernels = kernels, .dim = dim, .layers = layers, .activation = activation};
+    const fmatch_allocator *allocator = &context->allocator;
+    const int32_t layers = shape->hidden_layers + 1;
+    *mlp = (struct mlp){.kernels = context->kernels,
+                        .products = context->products,
+                        .dim = shape->dim,
+                        .layers = layers,
+                        .activation = shape->activation};
+    if (context->matmul != FMATCH_MATMUL_BLAS)
+        mlp->matmul.kernels = context->products;
     mlp->layer = allocation_create(allocator, layers, sizeof *mlp->layer);
     mlp->layout.tensor = allocation_create(allocator, 2 * layers, sizeof *mlp->layout.tensor);
     if (!mlp->layer || !mlp->layout.tensor) {
@@ -53,7 +60,7 @@ fmatch_status mlp_init(struct mlp *mlp, const fmatch_allocator *allocator,
         return status_no_memory((size_t)layers *
                                 (sizeof *mlp->layer + 2 * sizeof *mlp->layout.tensor));
     }
-    lay_out(mlp, hidden_widths);
+    lay_out(mlp, shape->hidden_widths);
     return FMATCH_OK;
 }
 
@@ -77,6 +84,13 @@ void mlp_initialise(const struct mlp *mlp, const struct random_stream *stream, f
     }
 }
 
+void mlp_pack(const struct mlp *mlp, const float *values, float *packed)
+{
+    const struct matmul m = {mlp->products};
+    for (int32_t l = 0; l < mlp->layers; l++)
+        linear_pack(&mlp->layer[l], &m, values, packed);
+}
+
 static void join_input(int64_t n, int32_t dim, const float *t, const float *x, float *input)
 {
     for (int64_t i = 0; i < n; i++) {
@@ -87,25 +101,43 @@ static void join_input(int64_t n, int32_t dim, const float *t, const float *x, f
 
 /* ---- evaluation ---- */
 
-int64_t mlp_evaluate_size(const struct mlp *mlp, int64_t n)
+/* Rows that pass through all layers together: so few that what a layer writes is in the cache when
+ * the next one reads it, and of a wide network so many that its weights are not read too often. */
+static int64_t rows_together(const struct mlp *mlp)
 {
-    return 2 * n * mlp->widest;
+    enum { NARROW = 160, FEW = 48, MANY = 240 };
+    return mlp->widest <= NARROW ? FEW : MANY;
 }
 
-void mlp_evaluate(const struct mlp *mlp, const float *parameters, float *scratch, int64_t n,
-                  const float *t, const float *x, float *v)
+int64_t mlp_evaluate_size(const struct mlp *mlp, int64_t n)
+{
+    const int64_t rows = n < rows_together(mlp) ? n : rows_together(mlp);
+    return 2 * rows * mlp->widest;
+}
+
+static void evaluate_together(const struct mlp *mlp, struct parameter_view parameters,
+                              float *scratch, int64_t n, const float *t, const float *x, float *v)
 {
     float *from = scratch, *to = scratch + n * mlp->widest;
     join_input(n, mlp->dim, t, x, from);
     for (int32_t l = 0; l < mlp->layers - 1; l++) {
         const struct linear *layer = &mlp->layer[l];
-        linear_forward(layer, parameters, n, from, to);
+        linear_forward(layer, &mlp->matmul, parameters, n, from, to);
         mlp->kernels->activate[mlp->activation](n * layer->out, to, to);
         float *swap = from;
         from = to;
         to = swap;
     }
-    linear_forward(&mlp->layer[mlp->layers - 1], parameters, n, from, v);
+    linear_forward(&mlp->layer[mlp->layers - 1], &mlp->matmul, parameters, n, from, v);
+}
+
+void mlp_evaluate(const struct mlp *mlp, struct parameter_view parameters, float *scratch,
+                  int64_t n, const float *t, const float *x, float *v)
+{
+    const int64_t together = rows_together(mlp);
+    for (int64_t i = 0; i < n; i += together)
+        evaluate_together(mlp, parameters, scratch, n - i < together ? n - i : together, t + i,
+                          x + i * mlp->dim, v + i * mlp->dim);
 }
 
 /* ---- training ---- */
@@ -145,36 +177,80 @@ void mlp_tape_destroy(struct mlp_tape *tape, const fmatch_allocator *allocator)
     *tape = (struct mlp_tape){0};
 }
 
-float *mlp_forward(const struct mlp *mlp, const float *parameters, struct mlp_tape *tape, int64_t n,
-                   const float *t, const float *x)
+/* Element-wise work on the rows of a layer, in shares for the context's threads. */
+struct share {
+    const struct mlp *mlp;
+    int64_t n;
+    int32_t columns;
+    float *a, *slope;
+};
+
+enum { SHARE_ROWS = 64 };
+
+static int64_t elements_of_share(const struct share *s, int64_t index)
+{
+    const int64_t rest = s->n - index * SHARE_ROWS;
+    return (rest < SHARE_ROWS ? rest : SHARE_ROWS) * s->columns;
+}
+
+static void activate_share(void *argument, int64_t index)
+{
+    const struct share *s = argument;
+    const int64_t begin = index * SHARE_ROWS * s->columns;
+    s->mlp->kernels->activate_with_derivative[s->mlp->activation](
+        elements_of_share(s, index), s->a + begin, s->a + begin, s->slope + begin);
+}
+
+static void scale_share(void *argument, int64_t index)
+{
+    const struct share *s = argument;
+    const int64_t begin = index * SHARE_ROWS * s->columns;
+    s->mlp->kernels->multiply(elements_of_share(s, index), s->slope + begin, s->a + begin);
+}
+
+static void run_shares(fmatch_context *context, void (*task)(void *argument, int64_t index),
+                       struct share *s)
+{
+    const int64_t shares = (s->n + SHARE_ROWS - 1) / SHARE_ROWS;
+    if (context)
+        context_run(context, shares, task, s);
+    else
+        for (int64_t i = 0; i < shares; i++)
+            task(s, i);
+}
+
+float *mlp_forward(const struct mlp *mlp, const struct mlp_pass *pass, struct mlp_tape *tape,
+                   int64_t n, const float *t, const float *x)
 {
     join_input(n, mlp->dim, t, x, tape->input);
     const float *from = tape->input;
     for (int32_t l = 0; l < mlp->layers; l++) {
         const struct linear *layer = &mlp->layer[l];
         float *to = tape->output[l];
-        linear_forward(layer, parameters, n, from, to);
+        linear_forward(layer, &pass->matmul, pass->parameters, n, from, to);
+        struct share all = {
+            .mlp = mlp, .n = n, .columns = layer->out, .a = to, .slope = tape->slope[l]};
         if (l < mlp->layers - 1)
-            mlp->kernels->activate_with_derivative[mlp->activation](n * layer->out, to, to,
-                                                                    tape->slope[l]);
+            run_shares(pass->context, activate_share, &all);
         from = to;
     }
     return tape->output[mlp->layers - 1];
 }
 
-void mlp_backward(const struct mlp *mlp, const float *parameters, struct mlp_tape *tape, int64_t n,
-                  float *gradient)
+void mlp_backward(const struct mlp *mlp, const struct mlp_pass *pass, struct mlp_tape *tape,
+                  int64_t n, bool accumulate, float *gradient)
 {
     float *dz = tape->dz, *dx = tape->next;
     for (int32_t l = mlp->layers - 1; l >= 0; l--) {
         const struct linear *layer = &mlp->layer[l];
         const float *x = l > 0 ? tape->output[l - 1] : tape->input;
-        linear_backward(layer, parameters, n, x, dz, gradient, l > 0 ? dx : NULL);
+        linear_backward(layer, &pass->matmul, mlp->kernels, pass->parameters, n, x, dz, accumulate,
+                        gradient, l > 0 ? dx : NULL);
         if (l == 0)
             break;
-        const float *slope = tape->slope[l - 1];
-        for (int64_t k = 0; k < n * layer->in; k++)
-            dx[k] *= slope[k];
+        struct share all = {
+            .mlp = mlp, .n = n, .columns = layer->in, .a = dx, .slope = tape->slope[l - 1]};
+        run_shares(pass->context, scale_share, &all);
         float *swap = dz;
         dz = dx;
         dx = swap;

@@ -3,39 +3,50 @@
 #ifndef MODEL_MLP_H
 #define MODEL_MLP_H
 
+#include "context/context.h"
 #include "model/layer.h"
 #include "model/parameters.h"
 
-struct vector_kernels;
 struct random_stream;
 
 enum { MLP_HIDDEN_LAYERS_MAX = 64 };
 
 struct mlp {
     const struct vector_kernels *kernels;
+    const struct product_kernels *products;
+    struct matmul matmul; /* of evaluation; training may choose another */
     int32_t dim;
     int32_t layers; /* linear ones: hidden layers and the output */
     int32_t widest; /* of the input and all outputs */
     int32_t activation;
     struct linear *layer; /* [layers] */
     struct parameter_layout layout;
+    int64_t packed_count; /* floats of all packed weights */
 };
 
-/* hidden_widths [hidden_layers]. On failure nothing is held. */
-fmatch_status mlp_init(struct mlp *mlp, const fmatch_allocator *allocator,
-                       const struct vector_kernels *kernels, int32_t dim, int32_t hidden_layers,
-                       const int32_t *hidden_widths, int32_t activation);
+/* What an mlp is made of. */
+struct mlp_shape {
+    int32_t dim, hidden_layers;
+    const int32_t *hidden_widths; /* [hidden_layers] */
+    int32_t activation;
+};
+
+/* On failure nothing is held. */
+fmatch_status mlp_init(struct mlp *mlp, fmatch_context *context, const struct mlp_shape *shape);
 void mlp_destroy(struct mlp *mlp, const fmatch_allocator *allocator);
 
 /* Every weight and bias from U(-1/sqrt(in), 1/sqrt(in)), the default of torch.nn.Linear. */
 void mlp_initialise(const struct mlp *mlp, const struct random_stream *stream, float *parameters);
 
+/* Pack all weights for the built-in product; `packed` has packed_count floats. */
+void mlp_pack(const struct mlp *mlp, const float *values, float *packed);
+
 /* Floats of scratch that mlp_evaluate needs for n rows. */
 int64_t mlp_evaluate_size(const struct mlp *mlp, int64_t n);
 
 /* v [n, dim] from t [n] and x [n, dim]; v may be x. */
-void mlp_evaluate(const struct mlp *mlp, const float *parameters, float *scratch, int64_t n,
-                  const float *t, const float *x, float *v);
+void mlp_evaluate(const struct mlp *mlp, struct parameter_view parameters, float *scratch,
+                  int64_t n, const float *t, const float *x, float *v);
 
 /* What a forward pass leaves for the backward pass, in one block of floats. */
 struct mlp_tape {
@@ -52,13 +63,21 @@ fmatch_status mlp_tape_create(struct mlp_tape *tape, const struct mlp *mlp,
 /* Accepts a zeroed tape. */
 void mlp_tape_destroy(struct mlp_tape *tape, const fmatch_allocator *allocator);
 
-/* v [n, dim], which lives on the tape. */
-float *mlp_forward(const struct mlp *mlp, const float *parameters, struct mlp_tape *tape, int64_t n,
-                   const float *t, const float *x);
+/* How a pass over a tape's rows computes. */
+struct mlp_pass {
+    struct matmul matmul;
+    struct parameter_view parameters;
+    fmatch_context
+        *context; /* whose threads share the element-wise work of a large pass; NULL: nobody's */
+};
 
-/* Gradient with respect to all parameters, from dv [n, dim] in tape->dz; follows mlp_forward on the
- * same rows. */
-void mlp_backward(const struct mlp *mlp, const float *parameters, struct mlp_tape *tape, int64_t n,
-                  float *gradient);
+/* v [n, dim], which lives on the tape. */
+float *mlp_forward(const struct mlp *mlp, const struct mlp_pass *pass, struct mlp_tape *tape,
+                   int64_t n, const float *t, const float *x);
+
+/* Gradient with respect to all parameters, written or added to, from dv [n, dim] in tape->dz;
+ * follows mlp_forward on the same rows. */
+void mlp_backward(const struct mlp *mlp, const struct mlp_pass *pass, struct mlp_tape *tape,
+                  int64_t n, bool accumulate, float *gradient);
 
 #endif

@@ -32,16 +32,19 @@ void mlp_model_standardise(const fmatch_model *model, int64_t n, const float *x,
             y[i * dim + j] = (x[i * dim + j] - m->mean[j]) / m->std[j];
 }
 
-static int64_t mlp_model_scratch_size(const fmatch_model *model)
+static int64_t mlp_model_scratch_size(const fmatch_model *model, int64_t n)
 {
-    return mlp_evaluate_size(&((const struct mlp_model *)model)->network, MODEL_BLOCK_ROWS);
+    const int64_t floats = mlp_evaluate_size(&((const struct mlp_model *)model)->network, n);
+    return (floats + 15) / 16 * 16;
 }
 
-static fmatch_status mlp_model_evaluate(const fmatch_model *model, const float *parameters,
-                                        float *scratch, int64_t n, const float *x, const float *t,
-                                        float *v)
+static fmatch_status mlp_model_evaluate(const fmatch_model *model,
+                                        const struct parameter_snapshot *snapshot, float *scratch,
+                                        int64_t n, const float *x, const float *t, float *v)
 {
     const struct mlp_model *m = (const struct mlp_model *)model;
+    const struct parameter_view parameters = {.values = snapshot->values,
+                                              .packed = snapshot->derived};
     if (!m->mean) {
         mlp_evaluate(&m->network, parameters, scratch, n, t, x, v);
         return FMATCH_OK;
@@ -153,6 +156,11 @@ static fmatch_status hold_standardisation(struct mlp_model *m, const float *mean
     return FMATCH_OK;
 }
 
+static void pack(const void *user, const float *values, float *packed)
+{
+    mlp_pack(user, values, packed);
+}
+
 /* Everything but the parameters' values. */
 static fmatch_status create(fmatch_model **model, fmatch_context *context,
                             const fmatch_mlp_config *c, const int32_t *widths)
@@ -165,12 +173,17 @@ static fmatch_status create(fmatch_model **model, fmatch_context *context,
     fmatch_status status = hold_standardisation(m, c->data_mean, c->data_std);
     if (status == FMATCH_OK && !c->noise)
         status = normal_source_create(&created->noise, context, c->dim, m->mean, m->std);
+    const struct mlp_shape shape = {.dim = c->dim,
+                                    .hidden_layers = c->hidden_layers,
+                                    .hidden_widths = widths,
+                                    .activation = c->activation};
     if (status == FMATCH_OK)
-        status = mlp_init(&m->network, &context->allocator, context->kernels, c->dim,
-                          c->hidden_layers, widths, c->activation);
+        status = mlp_init(&m->network, context, &shape);
+    const struct parameter_derivation packing = {
+        .count = m->network.packed_count, .derive = pack, .user = &m->network};
     if (status == FMATCH_OK)
-        status =
-            parameter_store_init(&created->store, &context->allocator, m->network.layout.count);
+        status = parameter_store_init(&created->store, &context->allocator, m->network.layout.count,
+                                      packing);
     if (status != FMATCH_OK) {
         model_release(created);
         return status;
@@ -197,7 +210,8 @@ fmatch_status fmatch_model_create_mlp(fmatch_model **model, fmatch_context *cont
     RETURN_IF_FAILED(create(&created, context, &given, widths));
     const struct random_stream stream = {
         .kernels = context->kernels, .seed = given.seed, .stream = STREAM_INITIALISATION};
-    mlp_initialise(mlp_model_network(created), &stream, created->store.snapshots->values);
+    mlp_initialise(mlp_model_network(created), &stream, parameter_store_first(&created->store));
+    parameter_store_finish_first(&created->store);
     *model = created;
     return FMATCH_OK;
 }
@@ -226,9 +240,10 @@ static fmatch_status mlp_model_copy(fmatch_model **copy, const fmatch_model *mod
     RETURN_IF_FAILED(create(&created, model->context, &config, widths));
     struct model_view view = {.model = model};
     model_view_begin(&view);
-    memcpy(created->store.snapshots->values, view.snapshot->values,
+    memcpy(parameter_store_first(&created->store), view.snapshot->values,
            (size_t)model->layout->count * sizeof(float));
     model_view_end(&view);
+    parameter_store_finish_first(&created->store);
     *copy = created;
     return FMATCH_OK;
 }

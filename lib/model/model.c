@@ -85,35 +85,110 @@ void model_view_end(struct model_view *view)
     view->snapshot = NULL;
 }
 
-fmatch_status model_view_evaluate(const struct model_view *view, int64_t n, const float *x,
-                                  const float *t, float *v)
+fmatch_status model_view_evaluate(const struct model_view *view, float *scratch, int64_t n,
+                                  const float *x, const float *t, float *v)
 {
-    const float *parameters = view->snapshot ? view->snapshot->values : NULL;
-    return view->model->kind->evaluate(view->model, parameters, view->scratch, n, x, t, v);
+    return view->model->kind->evaluate(view->model, view->snapshot, scratch, n, x, t, v);
 }
 
-static fmatch_status check_velocity(const fmatch_model *model, int64_t first, int64_t n,
-                                    const float *t, const float *v)
+/* ---- blocks of rows ---- */
+
+int32_t model_blocks_lanes(const fmatch_model *model, int64_t n)
 {
-    const int64_t cells = n * model->dim;
-    if (finite_all(cells, v))
-        return FMATCH_OK;
-    const int64_t i = finite_first_not(cells, v), row = i / model->dim;
-    return status_fail(FMATCH_ERROR_NOT_FINITE, "row %lld of the batch: velocity is %s at t = %s",
-                       (long long)(first + row), NUMBER(v[i]), NUMBER(t[row]));
+    const int64_t blocks = (n + MODEL_BLOCK_ROWS - 1) / MODEL_BLOCK_ROWS;
+    /* A BLAS is called from one thread at a time. */
+    const bool alone = model->kind->on_calling_thread || model->noise->kind->on_calling_thread ||
+                       model->context->matmul == FMATCH_MATMUL_BLAS;
+    const int32_t threads = alone ? 1 : model->context->threads;
+    return blocks < threads ? (int32_t)(blocks > 0 ? blocks : 1) : threads;
 }
 
-static fmatch_status evaluate_blocks(const struct model_view *view, int64_t n, const float *x,
-                                     const float *t, float *v)
+struct lanes {
+    const struct model_blocks *blocks;
+    atomic_int_fast64_t next;   /* first row of the next block */
+    atomic_int_fast64_t failed; /* first row of the first block that failed; n if none did */
+};
+
+static int64_t rows_of_block(const struct model_blocks *b, int64_t first)
 {
-    const fmatch_model *model = view->model;
-    for (int64_t first = 0; first < n; first += MODEL_BLOCK_ROWS) {
-        const int64_t rows = n - first < MODEL_BLOCK_ROWS ? n - first : MODEL_BLOCK_ROWS;
-        const int64_t offset = first * model->dim;
-        RETURN_IF_FAILED(model_view_evaluate(view, rows, x + offset, t + first, v + offset));
-        RETURN_IF_FAILED(check_velocity(model, first, rows, t + first, v + offset));
+    return b->n - first < MODEL_BLOCK_ROWS ? b->n - first : MODEL_BLOCK_ROWS;
+}
+
+/* Blocks are taken in order, so that those before a failed one have been taken by somebody, who
+ * completes them. */
+static void run_lane(void *argument, int64_t lane)
+{
+    struct lanes *l = argument;
+    const struct model_blocks *b = l->blocks;
+    for (;;) {
+        const int64_t first = atomic_fetch_add(&l->next, MODEL_BLOCK_ROWS);
+        if (first >= atomic_load(&l->failed))
+            return;
+        if (b->block(b->user, (int32_t)lane, first, rows_of_block(b, first)) == FMATCH_OK)
+            continue;
+        int_fast64_t before = atomic_load(&l->failed);
+        while (first < before && !atomic_compare_exchange_weak(&l->failed, &before, first))
+            ;
     }
-    return FMATCH_OK;
+}
+
+fmatch_status model_blocks_run(const fmatch_model *model, const struct model_blocks *blocks)
+{
+    const int32_t lanes = model_blocks_lanes(model, blocks->n);
+    if (lanes == 1) {
+        for (int64_t first = 0; first < blocks->n; first += MODEL_BLOCK_ROWS)
+            RETURN_IF_FAILED(blocks->block(blocks->user, 0, first, rows_of_block(blocks, first)));
+        return FMATCH_OK;
+    }
+    struct lanes l = {.blocks = blocks, .next = 0, .failed = blocks->n};
+    context_run(model->context, lanes, run_lane, &l);
+    const int64_t failed = atomic_load(&l.failed);
+    if (failed == blocks->n)
+        return FMATCH_OK;
+    /* Once more on this thread, whose detail the caller reads. */
+    if (blocks->explain)
+        return blocks->explain(blocks->user, failed, rows_of_block(blocks, failed));
+    return blocks->block(blocks->user, 0, failed, rows_of_block(blocks, failed));
+}
+
+/* ---- evaluation of given rows ---- */
+
+struct evaluation {
+    struct model_view view;
+    const float *x, *t;
+    float *v, *scratch;
+    int64_t scratch_size; /* of a lane */
+};
+
+static fmatch_status check_block(void *user, int64_t first, int64_t rows)
+{
+    const struct evaluation *e = user;
+    const int32_t dim = e->view.model->dim;
+    const float *v = e->v + first * dim;
+    if (finite_all(rows * dim, v))
+        return FMATCH_OK;
+    const int64_t i = finite_first_not(rows * dim, v), row = first + i / dim;
+    return status_fail(FMATCH_ERROR_NOT_FINITE, "row %lld of the batch: velocity is %s at t = %s",
+                       (long long)row, NUMBER(v[i]), NUMBER(e->t[row]));
+}
+
+static fmatch_status evaluate_block(void *user, int32_t lane, int64_t first, int64_t rows)
+{
+    const struct evaluation *e = user;
+    const int32_t dim = e->view.model->dim;
+    RETURN_IF_FAILED(model_view_evaluate(&e->view, e->scratch + lane * e->scratch_size, rows,
+                                         e->x + first * dim, e->t + first, e->v + first * dim));
+    return check_block(user, first, rows);
+}
+
+static fmatch_status check_rows(const fmatch_model *model, int64_t n, const float *x,
+                                const float *t, const float *v)
+{
+    CHECK_NOT_NULL(x);
+    CHECK_NOT_NULL(t);
+    CHECK_NOT_NULL(v);
+    RETURN_IF_FAILED(status_check_finite("x", 0, n, model->dim, x));
+    return status_check_finite("t", 0, n, 1, t);
 }
 
 fmatch_status fmatch_model_evaluate(const fmatch_model *model, int64_t n, const float *x,
@@ -126,21 +201,20 @@ fmatch_status fmatch_model_evaluate(const fmatch_model *model, int64_t n, const 
         return status_fail(FMATCH_ERROR_ARGUMENT, "condition is not NULL; the model has none");
     if (n == 0)
         return FMATCH_OK;
-    CHECK_NOT_NULL(x);
-    CHECK_NOT_NULL(t);
-    CHECK_NOT_NULL(v);
-    RETURN_IF_FAILED(status_check_finite("x", 0, n, model->dim, x));
-    RETURN_IF_FAILED(status_check_finite("t", 0, n, 1, t));
+    RETURN_IF_FAILED(check_rows(model, n, x, t, v));
 
-    const int64_t scratch = model->kind->scratch_size(model);
-    struct model_view view = {.model = model};
-    view.scratch = allocation_create(&model->context->allocator, scratch, sizeof *view.scratch);
-    if (!view.scratch)
-        return status_no_memory((size_t)scratch * sizeof *view.scratch);
-    model_view_begin(&view);
-    const fmatch_status status = evaluate_blocks(&view, n, x, t, v);
-    model_view_end(&view);
-    allocation_destroy(&model->context->allocator, view.scratch);
+    struct evaluation e = {.view = {.model = model}, .x = x, .t = t, .v = v};
+    e.scratch_size = model->kind->scratch_size(model, n < MODEL_BLOCK_ROWS ? n : MODEL_BLOCK_ROWS);
+    const int64_t floats = model_blocks_lanes(model, n) * e.scratch_size;
+    e.scratch = allocation_create(&model->context->allocator, floats, sizeof *e.scratch);
+    if (!e.scratch)
+        return status_no_memory((size_t)floats * sizeof *e.scratch);
+    model_view_begin(&e.view);
+    const struct model_blocks blocks = {
+        .n = n, .block = evaluate_block, .explain = check_block, .user = &e};
+    const fmatch_status status = model_blocks_run(model, &blocks);
+    model_view_end(&e.view);
+    allocation_destroy(&model->context->allocator, e.scratch);
     return status;
 }
 

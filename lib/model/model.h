@@ -13,12 +13,14 @@
 enum { MODEL_BLOCK_ROWS = 256 };
 
 struct model_kind {
-    /* Floats of scratch that evaluate needs for MODEL_BLOCK_ROWS rows. */
-    int64_t (*scratch_size)(const fmatch_model *model);
+    bool on_calling_thread; /* it runs a user's function, which no other thread may */
+    /* Floats of scratch that evaluate needs for n rows, at most MODEL_BLOCK_ROWS; a multiple of 16.
+     */
+    int64_t (*scratch_size)(const fmatch_model *model, int64_t n);
     /* v [n, dim] for at most MODEL_BLOCK_ROWS rows; v may be x. Non-finite results are the caller's
      * to find. */
-    fmatch_status (*evaluate)(const fmatch_model *model, const float *parameters, float *scratch,
-                              int64_t n, const float *x, const float *t, float *v);
+    fmatch_status (*evaluate)(const fmatch_model *model, const struct parameter_snapshot *snapshot,
+                              float *scratch, int64_t n, const float *x, const float *t, float *v);
     fmatch_status (*copy)(fmatch_model **copy, const fmatch_model *model);
     /* What the kind holds, the struct itself left to the handle. */
     void (*destroy)(fmatch_model *model);
@@ -42,19 +44,36 @@ fmatch_status model_create(fmatch_model **model, fmatch_context *context, size_t
 fmatch_model *model_retain(const fmatch_model *model);
 void model_release(fmatch_model *model);
 
-/* A model with the parameters of one moment, and scratch for one thread. */
+/* A model with the parameters of one moment. */
 struct model_view {
     const fmatch_model *model;
     struct parameter_snapshot *snapshot;
-    float *scratch;
 };
 
 /* Take and give up the newest parameters. Never fails, allocates or locks. */
 void model_view_begin(struct model_view *view);
 void model_view_end(struct model_view *view);
 
-/* At most MODEL_BLOCK_ROWS rows. */
-fmatch_status model_view_evaluate(const struct model_view *view, int64_t n, const float *x,
-                                  const float *t, float *v);
+/* At most MODEL_BLOCK_ROWS rows, with scratch of the size that the kind says. */
+fmatch_status model_view_evaluate(const struct model_view *view, float *scratch, int64_t n,
+                                  const float *x, const float *t, float *v);
+
+/* Rows cut into blocks, which the lanes of a call share: each lane takes the next block that is
+ * free, and has its own scratch. `block` must depend on the rows of its block alone. */
+struct model_blocks {
+    int64_t n;
+    fmatch_status (*block)(void *user, int32_t lane, int64_t first, int64_t rows);
+    /* Fails once more, on the calling thread, as a block that has failed on another one; NULL:
+     * running `block` again does. For blocks whose output may be their input. */
+    fmatch_status (*explain)(void *user, int64_t first, int64_t rows);
+    void *user;
+};
+
+/* Lanes for n rows: at most the context's threads, and one where a user's function is run. */
+int32_t model_blocks_lanes(const fmatch_model *model, int64_t n);
+
+/* Runs all blocks, or fails as the first block that fails, in the order of rows, would by itself.
+ */
+fmatch_status model_blocks_run(const fmatch_model *model, const struct model_blocks *blocks);
 
 #endif

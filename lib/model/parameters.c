@@ -32,26 +32,31 @@ static struct parameter_snapshot *add_snapshot(struct parameter_store *store)
 {
     struct parameter_snapshot *s = allocation_create(store->allocator, 1, sizeof *s);
     float *values = allocation_create(store->allocator, store->count, sizeof *values);
-    if (!s || !values) {
+    float *derived = allocation_create(store->allocator, store->derivation.count, sizeof *derived);
+    if (!s || !values || !derived) {
+        allocation_destroy(store->allocator, derived);
         allocation_destroy(store->allocator, values);
         allocation_destroy(store->allocator, s);
         return NULL;
     }
     atomic_init(&s->readers, 0);
     s->values = values;
+    s->derived = derived;
     s->next = store->snapshots;
     store->snapshots = s;
     return s;
 }
 
 fmatch_status parameter_store_init(struct parameter_store *store, const fmatch_allocator *allocator,
-                                   int64_t count)
+                                   int64_t count, struct parameter_derivation derivation)
 {
-    *store = (struct parameter_store){.allocator = allocator, .count = count};
+    *store =
+        (struct parameter_store){.allocator = allocator, .count = count, .derivation = derivation};
     struct parameter_snapshot *first = add_snapshot(store);
     if (!first)
         return status_no_memory((size_t)count * sizeof *first->values);
     if (pthread_mutex_init(&store->writer, NULL) != 0) {
+        allocation_destroy(allocator, first->derived);
         allocation_destroy(allocator, first->values);
         allocation_destroy(allocator, first);
         store->snapshots = NULL;
@@ -69,9 +74,21 @@ void parameter_store_destroy(struct parameter_store *store)
     while (store->snapshots) {
         struct parameter_snapshot *s = store->snapshots;
         store->snapshots = s->next;
+        allocation_destroy(store->allocator, s->derived);
         allocation_destroy(store->allocator, s->values);
         allocation_destroy(store->allocator, s);
     }
+}
+
+float *parameter_store_first(struct parameter_store *store)
+{
+    return store->snapshots->values;
+}
+
+void parameter_store_finish_first(struct parameter_store *store)
+{
+    struct parameter_snapshot *first = store->snapshots;
+    store->derivation.derive(store->derivation.user, first->values, first->derived);
 }
 
 struct parameter_snapshot *parameter_store_acquire(struct parameter_store *store)
@@ -120,6 +137,7 @@ fmatch_status parameter_store_publish(struct parameter_store *store, int64_t off
         if (count < store->count)
             memcpy(to->values, from->values, (size_t)store->count * sizeof *values);
         memcpy(to->values + offset, values, (size_t)count * sizeof *values);
+        store->derivation.derive(store->derivation.user, to->values, to->derived);
         atomic_store(&store->current, to);
     }
     pthread_mutex_unlock(&store->writer);

@@ -32,6 +32,14 @@ struct parameter_snapshot {
     struct parameter_snapshot *next;
     atomic_int readers;
     float *values;
+    float *derived; /* made from the values when they are published */
+};
+
+/* What is derived from a set of values, for instance packed weights. */
+struct parameter_derivation {
+    int64_t count; /* of floats */
+    void (*derive)(const void *user, const float *values, float *derived);
+    const void *user;
 };
 
 /* Readers take the current snapshot without a lock; a writer fills one that nobody reads and then
@@ -40,6 +48,7 @@ struct parameter_snapshot {
 struct parameter_store {
     const fmatch_allocator *allocator;
     int64_t count;
+    struct parameter_derivation derivation;
     pthread_mutex_t writer;
     struct parameter_snapshot *snapshots; /* written under the lock */
     _Atomic(struct parameter_snapshot *) current;
@@ -47,9 +56,13 @@ struct parameter_store {
 
 /* Starts with one snapshot of zeros. */
 fmatch_status parameter_store_init(struct parameter_store *store, const fmatch_allocator *allocator,
-                                   int64_t count);
+                                   int64_t count, struct parameter_derivation derivation);
 /* Accepts a zeroed store. */
 void parameter_store_destroy(struct parameter_store *store);
+
+/* Values of the first snapshot, to be written before anybody reads, and then finished. */
+float *parameter_store_first(struct parameter_store *store);
+void parameter_store_finish_first(struct parameter_store *store);
 
 struct parameter_snapshot *parameter_store_acquire(struct parameter_store *store);
 void parameter_store_release(struct parameter_snapshot *snapshot);

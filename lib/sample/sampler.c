@@ -11,6 +11,14 @@
 
 enum { STEPS_MAX = 1 << 24 };
 
+/* What one thread needs to carry a block of rows. */
+struct lane {
+    float *x, *stage;                /* [rows, dim] */
+    float *slope[SOLVER_STAGES_MAX]; /* [rows, dim] each */
+    float *t;                        /* [rows] */
+    float *model_scratch;
+};
+
 struct fmatch_sampler {
     struct reference_count references;
     bool busy; /* a call is under way, which a callback may not enter again */
@@ -19,12 +27,10 @@ struct fmatch_sampler {
     int64_t steps;
     double t_start, t_end;
 
-    /* scratch for one block of rows */
-    float *block;
-    float *x, *stage;                /* [MODEL_BLOCK_ROWS, dim] */
-    float *slope[SOLVER_STAGES_MAX]; /* [MODEL_BLOCK_ROWS, dim] each */
-    float *t;                        /* [MODEL_BLOCK_ROWS] */
-    float *model_scratch;
+    int64_t rows;  /* that a lane has room for */
+    int32_t lanes; /* there are */
+    struct lane *lane;
+    float *room;
 };
 
 void fmatch_sampler_config_init_sized(fmatch_sampler_config *config, size_t size, int32_t preset)
@@ -50,23 +56,54 @@ static fmatch_status check_config(const fmatch_sampler_config *c)
     return FMATCH_OK;
 }
 
-static fmatch_status hold_scratch(fmatch_sampler *s)
+/* Floats that a lane needs, in whole cache lines. */
+static int64_t lane_size(const fmatch_sampler *s, int64_t rows)
 {
-    const int64_t cells = (int64_t)MODEL_BLOCK_ROWS * s->model->dim;
-    const int64_t scratch = s->model->kind->scratch_size(s->model);
-    const int64_t floats = (2 + s->solver->stages) * cells + MODEL_BLOCK_ROWS + scratch;
-    float *next = allocation_create(&s->model->context->allocator, floats, sizeof *next);
-    if (!next)
-        return status_no_memory((size_t)floats * sizeof *next);
-    s->block = next;
-    s->model_scratch = next; /* first, because it is the one that may need alignment */
-    next += scratch;
-    s->x = next;
-    s->stage = s->x + cells;
-    next = s->stage + cells;
-    for (int32_t i = 0; i < s->solver->stages; i++, next += cells)
-        s->slope[i] = next;
-    s->t = next;
+    const int64_t floats = (2 + s->solver->stages) * rows * s->model->dim + rows;
+    return (floats + 15) / 16 * 16 + s->model->kind->scratch_size(s->model, rows);
+}
+
+static struct lane lane_in(const fmatch_sampler *s, int64_t rows, float *room)
+{
+    const int64_t cells = rows * s->model->dim;
+    struct lane lane = {.model_scratch = room};
+    room += s->model->kind->scratch_size(s->model, rows);
+    lane.x = room;
+    lane.stage = lane.x + cells;
+    room = lane.stage + cells;
+    for (int32_t i = 0; i < s->solver->stages; i++, room += cells)
+        lane.slope[i] = room;
+    lane.t = room;
+    return lane;
+}
+
+/* Room for a call on n rows; a later call that is no larger finds it there. */
+static fmatch_status reserve_lanes(fmatch_sampler *s, int64_t n)
+{
+    const int64_t wanted = n < MODEL_BLOCK_ROWS ? n : MODEL_BLOCK_ROWS;
+    const int64_t rows = wanted > s->rows ? wanted : s->rows;
+    const int32_t needed = model_blocks_lanes(s->model, n);
+    const int32_t lanes = needed > s->lanes ? needed : s->lanes;
+    if (rows == s->rows && lanes == s->lanes)
+        return FMATCH_OK;
+
+    const fmatch_allocator *allocator = &s->model->context->allocator;
+    const int64_t size = lane_size(s, rows);
+    float *room = allocation_create(allocator, lanes * size, sizeof *room);
+    struct lane *lane = allocation_create(allocator, lanes, sizeof *lane);
+    if (!room || !lane) {
+        allocation_destroy(allocator, lane);
+        allocation_destroy(allocator, room);
+        return status_no_memory((size_t)(lanes * size) * sizeof *room);
+    }
+    for (int32_t i = 0; i < lanes; i++)
+        lane[i] = lane_in(s, rows, room + i * size);
+    allocation_destroy(allocator, s->lane);
+    allocation_destroy(allocator, s->room);
+    s->lane = lane;
+    s->room = room;
+    s->rows = rows;
+    s->lanes = lanes;
     return FMATCH_OK;
 }
 
@@ -76,7 +113,8 @@ static void release(fmatch_sampler *s)
         return;
     fmatch_model *model = s->model;
     const fmatch_allocator *allocator = &model->context->allocator;
-    allocation_destroy(allocator, s->block);
+    allocation_destroy(allocator, s->lane);
+    allocation_destroy(allocator, s->room);
     allocation_destroy(allocator, s);
     model_release(model);
 }
@@ -103,11 +141,6 @@ fmatch_status fmatch_sampler_create(fmatch_sampler **sampler, const fmatch_model
     s->steps = given.steps;
     s->t_start = given.t_start;
     s->t_end = given.t_end;
-    const fmatch_status status = hold_scratch(s);
-    if (status != FMATCH_OK) {
-        release(s);
-        return status;
-    }
     *sampler = s;
     return FMATCH_OK;
 }
@@ -161,78 +194,103 @@ struct passage {
     float *trajectory; /* [times, n, dim], or NULL */
 };
 
-/* `row` is the number of the first row, for the detail. */
-static fmatch_status evaluate_stage(fmatch_sampler *s, const struct model_view *view, int64_t row,
-                                    int64_t rows, double t, const float *x, float *v)
+/* A call under way. */
+struct journey {
+    fmatch_sampler *sampler;
+    struct model_view view;
+    const struct passage *passage;
+};
+
+/* Rows first_row to first_row + rows - 1 of the call's stream, on a lane. */
+struct block {
+    struct lane *lane;
+    int64_t first_row, rows;
+};
+
+static fmatch_status evaluate_stage(const struct journey *j, const struct block *b, double t,
+                                    const float *x, float *v)
 {
-    for (int64_t i = 0; i < rows; i++)
-        s->t[i] = (float)t;
-    RETURN_IF_FAILED(model_view_evaluate(view, rows, x, s->t, v));
-    const int64_t cells = rows * s->model->dim;
-    if (finite_all(cells, v))
+    const int32_t dim = j->sampler->model->dim;
+    for (int64_t i = 0; i < b->rows; i++)
+        b->lane->t[i] = (float)t;
+    RETURN_IF_FAILED(
+        model_view_evaluate(&j->view, b->lane->model_scratch, b->rows, x, b->lane->t, v));
+    if (finite_all(b->rows * dim, v))
         return FMATCH_OK;
-    const int64_t i = finite_first_not(cells, v);
+    const int64_t i = finite_first_not(b->rows * dim, v);
     return status_fail(FMATCH_ERROR_NOT_FINITE, "row %lld: velocity is %s at t = %s",
-                       (long long)(row + i / s->model->dim), NUMBER(v[i]), NUMBER(t));
+                       (long long)(b->first_row + i / dim), NUMBER(v[i]), NUMBER(t));
 }
 
-static fmatch_status take_step(fmatch_sampler *s, const struct model_view *view, int64_t row,
-                               int64_t rows, int64_t step)
+static fmatch_status take_step(const struct journey *j, const struct block *b, int64_t step)
 {
+    const fmatch_sampler *s = j->sampler;
     const struct solver *solver = s->solver;
-    const int64_t cells = rows * s->model->dim;
+    const struct lane *lane = b->lane;
+    const int64_t cells = b->rows * s->model->dim;
     const double t = time_of_step(s, step), h = time_of_step(s, step + 1) - t;
     for (int32_t i = 0; i < solver->stages; i++) {
         if (i > 0)
-            solver_combine(cells, s->x, (float)h, i, solver->a[i], s->slope, s->stage);
-        RETURN_IF_FAILED(evaluate_stage(s, view, row, rows, t + solver->c[i] * h,
-                                        i > 0 ? s->stage : s->x, s->slope[i]));
+            solver_combine(s->model->context->kernels, cells, lane->x, (float)h, i, solver->a[i],
+                           lane->slope, lane->stage);
+        RETURN_IF_FAILED(evaluate_stage(j, b, t + solver->c[i] * h, i > 0 ? lane->stage : lane->x,
+                                        lane->slope[i]));
     }
-    solver_combine(cells, s->x, (float)h, solver->stages, solver->b, s->slope, s->x);
+    solver_combine(s->model->context->kernels, cells, lane->x, (float)h, solver->stages, solver->b,
+                   lane->slope, lane->x);
     return FMATCH_OK;
 }
 
-static fmatch_status begin_block(fmatch_sampler *s, const struct passage *p, int64_t first,
-                                 int64_t rows)
+static fmatch_status begin_block(const struct journey *j, const struct block *b, int64_t first)
 {
-    const int32_t dim = s->model->dim;
+    const fmatch_model *model = j->sampler->model;
+    const struct passage *p = j->passage;
     if (p->x_start) {
-        memcpy(s->x, p->x_start + first * dim, (size_t)(rows * dim) * sizeof *s->x);
+        memcpy(b->lane->x, p->x_start + first * model->dim,
+               (size_t)(b->rows * model->dim) * sizeof *b->lane->x);
         return FMATCH_OK;
     }
-    const struct random_stream stream =
-        source_stream(s->model->noise, p->seed, STREAM_SAMPLER_NOISE);
-    return source_draw(s->model->noise, &stream, p->first_row + first, rows, s->x);
+    const struct random_stream stream = source_stream(model->noise, p->seed, STREAM_SAMPLER_NOISE);
+    return source_draw(model->noise, &stream, b->first_row, b->rows, b->lane->x);
 }
 
-static void keep_step(const fmatch_sampler *s, const struct passage *p, int64_t first, int64_t rows,
-                      int64_t step)
+static void keep_step(const struct journey *j, const struct block *b, int64_t first, int64_t step)
 {
-    const int32_t dim = s->model->dim;
+    const struct passage *p = j->passage;
+    const int32_t dim = j->sampler->model->dim;
     if (p->trajectory)
-        memcpy(p->trajectory + (step * p->n + first) * dim, s->x,
-               (size_t)(rows * dim) * sizeof *s->x);
+        memcpy(p->trajectory + (step * p->n + first) * dim, b->lane->x,
+               (size_t)(b->rows * dim) * sizeof *b->lane->x);
 }
 
-static fmatch_status integrate_block(fmatch_sampler *s, const struct model_view *view,
-                                     const struct passage *p, int64_t first, int64_t rows)
+static fmatch_status end_block(const struct journey *j, const struct block *b, int64_t first)
 {
-    const int32_t dim = s->model->dim;
-    RETURN_IF_FAILED(begin_block(s, p, first, rows));
-    keep_step(s, p, first, rows, 0);
-    for (int64_t step = 0; step < s->steps; step++) {
-        RETURN_IF_FAILED(take_step(s, view, p->first_row + first, rows, step));
-        keep_step(s, p, first, rows, step + 1);
-    }
-    if (!finite_all(rows * dim, s->x)) {
-        const int64_t i = finite_first_not(rows * dim, s->x);
+    const int32_t dim = j->sampler->model->dim;
+    const int64_t cells = b->rows * dim;
+    const float *x = b->lane->x;
+    if (!finite_all(cells, x)) {
+        const int64_t i = finite_first_not(cells, x);
         return status_fail(FMATCH_ERROR_NOT_FINITE, "row %lld: x is %s at t = %s",
-                           (long long)(p->first_row + first + i / dim), NUMBER(s->x[i]),
-                           NUMBER(s->t_end));
+                           (long long)(b->first_row + i / dim), NUMBER(x[i]),
+                           NUMBER(j->sampler->t_end));
     }
-    if (p->x_end)
-        memcpy(p->x_end + first * dim, s->x, (size_t)(rows * dim) * sizeof *s->x);
+    if (j->passage->x_end)
+        memcpy(j->passage->x_end + first * dim, x, (size_t)cells * sizeof *x);
     return FMATCH_OK;
+}
+
+static fmatch_status integrate_block(void *user, int32_t lane, int64_t first, int64_t rows)
+{
+    const struct journey *j = user;
+    const struct block b = {
+        .lane = &j->sampler->lane[lane], .first_row = j->passage->first_row + first, .rows = rows};
+    RETURN_IF_FAILED(begin_block(j, &b, first));
+    keep_step(j, &b, first, 0);
+    for (int64_t step = 0; step < j->sampler->steps; step++) {
+        RETURN_IF_FAILED(take_step(j, &b, step));
+        keep_step(j, &b, first, step + 1);
+    }
+    return end_block(j, &b, first);
 }
 
 static fmatch_status integrate(fmatch_sampler *s, const struct passage *p)
@@ -240,18 +298,14 @@ static fmatch_status integrate(fmatch_sampler *s, const struct passage *p)
     if (s->busy)
         return status_fail(FMATCH_ERROR_STATE,
                            "the sampler is in a call already; a callback cannot enter it again");
+    RETURN_IF_FAILED(reserve_lanes(s, p->n));
     s->busy = true;
-    reference_count_retain(
-        &s->references); /* a callback that destroys it only gives the handle up */
-    struct model_view view = {.model = s->model, .scratch = s->model_scratch};
-    model_view_begin(&view);
-    fmatch_status status = FMATCH_OK;
-    for (int64_t first = 0; status == FMATCH_OK && first < p->n; first += MODEL_BLOCK_ROWS) {
-        const int64_t rest = p->n - first;
-        status =
-            integrate_block(s, &view, p, first, rest < MODEL_BLOCK_ROWS ? rest : MODEL_BLOCK_ROWS);
-    }
-    model_view_end(&view);
+    reference_count_retain(&s->references); /* a callback that destroys it gives the handle up */
+    struct journey j = {.sampler = s, .view = {.model = s->model}, .passage = p};
+    const struct model_blocks blocks = {.n = p->n, .block = integrate_block, .user = &j};
+    model_view_begin(&j.view);
+    const fmatch_status status = model_blocks_run(s->model, &blocks);
+    model_view_end(&j.view);
     s->busy = false;
     release(s);
     return status;

@@ -2,6 +2,8 @@
 
 #include <flowmatch/sampler.h>
 
+#include "compute/vector_kernels.h"
+
 #include <stddef.h>
 
 /* Hairer, Norsett, Wanner, "Solving Ordinary Differential Equations I", 1993, tables II.1.1 and
@@ -25,15 +27,13 @@ const struct solver *solver_get(int32_t kind)
     return kind >= 0 && kind < count ? &solvers[kind] : NULL;
 }
 
-void solver_combine(int64_t n, const float *x, float h, int32_t stages, const float *weights,
-                    float *const *k, float *to)
+void solver_combine(const struct vector_kernels *kernels, int64_t n, const float *x, float h,
+                    int32_t stages, const float *weights, float *const *k, float *to)
 {
     for (int32_t j = 0; j < stages; j++) {
         if (weights[j] == 0)
             continue;
-        const float scale = h * weights[j], *slope = k[j];
-        for (int64_t i = 0; i < n; i++)
-            to[i] = x[i] + scale * slope[i];
+        kernels->add_scaled(n, x, h * weights[j], k[j], to);
         x = to;
     }
 }

@@ -18,8 +18,10 @@ struct solver {
 /* NULL if `kind` is no fmatch_solver. */
 const struct solver *solver_get(int32_t kind);
 
+struct vector_kernels;
+
 /* to = x + h sum over the first `stages` of weights[j] k[j], on n numbers; to may be x. */
-void solver_combine(int64_t n, const float *x, float h, int32_t stages, const float *weights,
-                    float *const *k, float *to);
+void solver_combine(const struct vector_kernels *kernels, int64_t n, const float *x, float h,
+                    int32_t stages, const float *weights, float *const *k, float *to);
 
 #endif

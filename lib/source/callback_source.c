@@ -28,8 +28,8 @@ static void callback_destroy(fmatch_source *source)
     status_keep_and_destroy(c->destroy, c->user);
 }
 
-static const struct source_kind callback_kind = {.draw = callback_draw,
-                                                 .destroy = callback_destroy};
+static const struct source_kind callback_kind = {
+    .on_calling_thread = true, .draw = callback_draw, .destroy = callback_destroy};
 
 static fmatch_status create(fmatch_source **source, fmatch_context *context, int32_t dim,
                             const fmatch_source_callbacks *callbacks)

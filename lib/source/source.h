@@ -15,6 +15,7 @@ enum { DIM_MAX = 65536 };
 #define SOURCE_ROWS_MAX ((int64_t)1 << 44)
 
 struct source_kind {
+    bool on_calling_thread; /* it runs a user's function, which no other thread may */
     /* Rows first_row to first_row + n - 1 of the stream; finite. */
     fmatch_status (*draw)(const fmatch_source *source, const struct random_stream *stream,
                           int64_t first_row, int64_t n, float *x);

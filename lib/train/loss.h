@@ -4,10 +4,11 @@
 
 #include <stdint.h>
 
-/* Mean over all n numbers of (v - u)^2. */
-double loss_mean_square(int64_t n, const float *v, const float *u);
+/* Sum over n numbers of (v - u)^2. */
+double loss_square_sum(int64_t n, const float *v, const float *u);
 
-/* Its gradient with respect to v, 2 (v - u) / n. */
-void loss_mean_square_gradient(int64_t n, const float *v, const float *u, float *dv);
+/* Gradient with respect to v of the mean of (v - u)^2 over `total` numbers, of which these are n: 2
+ * (v - u) / total. */
+void loss_mean_square_gradient(int64_t n, int64_t total, const float *v, const float *u, float *dv);
 
 #endif

@@ -72,40 +72,75 @@ fmatch_status optimizer_bind(fmatch_optimizer *optimizer, int64_t count)
 }
 
 /* A step is rehearsed on copies of one block after another before it is taken, which costs less
- * than keeping what is needed to undo it. */
-enum { REHEARSAL_BLOCK = 1024 };
+ * than keeping what is needed to undo it. Parameters are independent of one another, so that shares
+ * of them need no order. */
+enum { REHEARSAL_BLOCK = 1024, SHARE_PARAMETERS = 16 * REHEARSAL_BLOCK };
 
-static bool rehearse(const fmatch_optimizer *o, int64_t step, const float *gradient,
-                     const float *parameters)
+struct step {
+    fmatch_optimizer *optimizer;
+    int64_t number;
+    const float *gradient;
+    float *parameters;
+    atomic_bool finite;
+};
+
+static bool rehearse_block(const struct step *s, int64_t first, int64_t n)
 {
+    const fmatch_optimizer *o = s->optimizer;
     float trial[REHEARSAL_BLOCK], states[OPTIMIZER_ARRAYS_MAX][REHEARSAL_BLOCK];
     float *state[OPTIMIZER_ARRAYS_MAX];
-    for (int32_t i = 0; i < OPTIMIZER_ARRAYS_MAX; i++)
-        state[i] = states[i];
-    for (int64_t first = 0; first < o->count; first += REHEARSAL_BLOCK) {
-        const int64_t rest = o->count - first;
-        const int64_t n = rest < REHEARSAL_BLOCK ? rest : REHEARSAL_BLOCK;
-        memcpy(trial, parameters + first, (size_t)n * sizeof *trial);
-        for (int32_t i = 0; i < o->kind->arrays; i++)
-            memcpy(state[i], o->state[i] + first, (size_t)n * sizeof *trial);
-        o->kind->step(o, step, n, gradient + first, trial, state);
-        bool finite = finite_all(n, trial);
-        for (int32_t i = 0; i < o->kind->arrays; i++)
-            finite = finite && finite_all(n, state[i]);
-        if (!finite)
-            return false;
+    memcpy(trial, s->parameters + first, (size_t)n * sizeof *trial);
+    for (int32_t i = 0; i < o->kind->arrays; i++)
+        state[i] = memcpy(states[i], o->state[i] + first, (size_t)n * sizeof *trial);
+    o->kind->step(o, s->number, n, s->gradient + first, trial, state);
+    bool finite = finite_all(n, trial);
+    for (int32_t i = 0; i < o->kind->arrays; i++)
+        finite = finite && finite_all(n, state[i]);
+    return finite;
+}
+
+static int64_t share_end(const struct step *s, int64_t index)
+{
+    const int64_t end = (index + 1) * SHARE_PARAMETERS;
+    return end < s->optimizer->count ? end : s->optimizer->count;
+}
+
+static void rehearse_share(void *argument, int64_t index)
+{
+    struct step *s = argument;
+    const int64_t end = share_end(s, index);
+    for (int64_t first = index * SHARE_PARAMETERS; first < end; first += REHEARSAL_BLOCK) {
+        const int64_t n = end - first < REHEARSAL_BLOCK ? end - first : REHEARSAL_BLOCK;
+        if (!rehearse_block(s, first, n))
+            atomic_store(&s->finite, false);
     }
-    return true;
+}
+
+static void take_share(void *argument, int64_t index)
+{
+    const struct step *s = argument;
+    const fmatch_optimizer *o = s->optimizer;
+    const int64_t first = index * SHARE_PARAMETERS;
+    float *state[OPTIMIZER_ARRAYS_MAX];
+    for (int32_t i = 0; i < o->kind->arrays; i++)
+        state[i] = o->state[i] + first;
+    o->kind->step(o, s->number, share_end(s, index) - first, s->gradient + first,
+                  s->parameters + first, state);
 }
 
 bool optimizer_step(fmatch_optimizer *optimizer, const float *gradient, float *parameters)
 {
-    const int64_t step = optimizer->steps + 1;
-    if (!rehearse(optimizer, step, gradient, parameters))
+    struct step s = {.optimizer = optimizer,
+                     .number = optimizer->steps + 1,
+                     .gradient = gradient,
+                     .parameters = parameters,
+                     .finite = true};
+    const int64_t shares = (optimizer->count + SHARE_PARAMETERS - 1) / SHARE_PARAMETERS;
+    context_run(optimizer->context, shares, rehearse_share, &s);
+    if (!atomic_load(&s.finite))
         return false;
-    optimizer->kind->step(optimizer, step, optimizer->count, gradient, parameters,
-                          optimizer->state);
-    optimizer->steps = step;
+    context_run(optimizer->context, shares, take_share, &s);
+    optimizer->steps = s.number;
     return true;
 }
 

@@ -6,22 +6,15 @@
 #include "base/finite.h"
 #include "base/status.h"
 #include "model/mlp_model.h"
-#include "path/schedule.h"
-#include "train/loss.h"
+#include "train/batch.h"
+#include "train/gradient.h"
 #include "train/optimizer.h"
 
 #include <math.h>
 #include <string.h>
 #include <time.h>
 
-enum { BATCH_MAX = 1 << 24, REPORTS = 100, LOSSES_AHEAD = 65536 };
-
-/* Room for the rows of a batch, all in standardised coordinates. */
-struct batch_room {
-    int64_t rows;               /* capacity */
-    float *x0, *x1, *x, *u, *t; /* [rows, dim], t [rows]; one block */
-    struct mlp_tape tape;
-};
+enum { BATCH_MAX = 1 << 24, REPORTS = 100, LOSSES_AHEAD = 65536, LOSSES_FIRST = 8192 };
 
 /* What a trainer is doing, which decides what a callback may ask of it. */
 enum activity { IDLE, REPORTING, WORKING };
@@ -41,38 +34,13 @@ struct fmatch_trainer {
     double *losses;
     int64_t losses_capacity;
 
-    float *parameters; /* [count] each */
-    float *gradient;
+    float *parameters;        /* [count] */
+    struct gradient gradient; /* of a batch */
     bool has_gradient;
-    struct batch_room room;
+    struct batch room;
 };
 
 /* ---- memory ---- */
-
-static void room_destroy(struct batch_room *room, const fmatch_allocator *allocator)
-{
-    mlp_tape_destroy(&room->tape, allocator);
-    allocation_destroy(allocator, room->x0);
-    *room = (struct batch_room){0};
-}
-
-static fmatch_status room_create(struct batch_room *room, const struct mlp *network,
-                                 const fmatch_allocator *allocator, int64_t rows)
-{
-    const int64_t cells = rows * network->dim;
-    *room = (struct batch_room){.rows = rows};
-    RETURN_IF_FAILED(mlp_tape_create(&room->tape, network, allocator, rows));
-    room->x0 = allocation_create(allocator, 4 * cells + rows, sizeof *room->x0);
-    if (!room->x0) {
-        room_destroy(room, allocator);
-        return status_no_memory((size_t)(4 * cells + rows) * sizeof *room->x0);
-    }
-    room->x1 = room->x0 + cells;
-    room->x = room->x1 + cells;
-    room->u = room->x + cells;
-    room->t = room->u + cells;
-    return FMATCH_OK;
-}
 
 static void release(fmatch_trainer *trainer);
 
@@ -104,23 +72,35 @@ static const fmatch_allocator *allocator_of(const fmatch_trainer *trainer)
 
 static fmatch_status reserve_rows(fmatch_trainer *trainer, int64_t rows)
 {
-    if (rows <= trainer->room.rows)
+    if (rows <= trainer->room.rows && rows <= trainer->gradient.rows)
         return FMATCH_OK;
-    struct batch_room larger;
-    RETURN_IF_FAILED(room_create(&larger, trainer->network, allocator_of(trainer), rows));
-    room_destroy(&trainer->room, allocator_of(trainer));
-    trainer->room = larger;
+    struct gradient gradient;
+    struct batch room;
+    RETURN_IF_FAILED(gradient_create(&gradient, trainer->network, trainer->model->context, rows));
+    const fmatch_status status =
+        batch_create(&room, allocator_of(trainer), trainer->model->dim, rows);
+    if (status != FMATCH_OK) {
+        gradient_destroy(&gradient);
+        return status;
+    }
+    gradient_destroy(&trainer->gradient);
+    batch_destroy(&trainer->room, allocator_of(trainer));
+    trainer->gradient = gradient;
+    trainer->room = room;
+    trainer->has_gradient = false;
     return FMATCH_OK;
 }
 
-/* Room for some steps ahead; at least doubles, so that steps seldom allocate. */
+/* Room for some steps ahead; begins with a few thousand and at least doubles, so that steps seldom
+ * allocate. */
 static fmatch_status reserve_losses(fmatch_trainer *trainer, int64_t steps)
 {
     const int64_t needed = trainer->steps + (steps < LOSSES_AHEAD ? steps : LOSSES_AHEAD);
     if (needed <= trainer->losses_capacity)
         return FMATCH_OK;
     const int64_t doubled = 2 * trainer->losses_capacity;
-    const int64_t capacity = needed > doubled ? needed : doubled;
+    const int64_t least = doubled > LOSSES_FIRST ? doubled : LOSSES_FIRST;
+    const int64_t capacity = needed > least ? needed : least;
     double *losses = allocation_create(allocator_of(trainer), capacity, sizeof *losses);
     if (!losses)
         return status_no_memory((size_t)capacity * sizeof *losses);
@@ -149,7 +129,8 @@ static void release(fmatch_trainer *trainer)
         return;
     fmatch_model *model = trainer->model;
     const fmatch_allocator *allocator = allocator_of(trainer);
-    room_destroy(&trainer->room, allocator);
+    gradient_destroy(&trainer->gradient);
+    batch_destroy(&trainer->room, allocator);
     allocation_destroy(allocator, trainer->parameters);
     allocation_destroy(allocator, trainer->losses);
     source_release(trainer->target);
@@ -162,10 +143,9 @@ static fmatch_status hold_parameters(fmatch_trainer *trainer)
 {
     const int64_t count = trainer->network->layout.count;
     trainer->parameters =
-        allocation_create(allocator_of(trainer), 2 * count, sizeof *trainer->parameters);
+        allocation_create(allocator_of(trainer), count, sizeof *trainer->parameters);
     if (!trainer->parameters)
-        return status_no_memory(2 * (size_t)count * sizeof *trainer->parameters);
-    trainer->gradient = trainer->parameters + count;
+        return status_no_memory((size_t)count * sizeof *trainer->parameters);
 
     struct model_view view = {.model = trainer->model};
     model_view_begin(&view);
@@ -191,7 +171,7 @@ static fmatch_status create(fmatch_trainer **trainer, fmatch_model *model,
     t->seed = config->seed;
     fmatch_status status = hold_parameters(t);
     if (status == FMATCH_OK)
-        status = room_create(&t->room, t->network, allocator, t->batch);
+        status = reserve_rows(t, t->batch);
     if (status == FMATCH_OK)
         status = optimizer_bind(optimizer, t->network->layout.count);
     if (status != FMATCH_OK) {
@@ -233,89 +213,46 @@ void fmatch_trainer_destroy(fmatch_trainer **trainer)
     *trainer = NULL;
 }
 
-/* ---- batches ---- */
+/* ---- steps ---- */
 
-static struct random_stream stream_of(const fmatch_trainer *trainer, uint64_t seed,
-                                      uint32_t purpose)
+static struct batch_origin training_rows(const fmatch_trainer *trainer, const fmatch_batch *given)
 {
-    return (struct random_stream){
-        .kernels = trainer->model->context->kernels, .seed = seed, .stream = purpose};
+    return (struct batch_origin){.model = trainer->model,
+                                 .target = trainer->target,
+                                 .given = given,
+                                 .seed = trainer->seed,
+                                 .noise = STREAM_TRAIN_NOISE,
+                                 .data = STREAM_TRAIN_TARGET,
+                                 .time = STREAM_TRAIN_TIME,
+                                 .first_row = trainer->rows};
 }
 
-/* The streams that a batch is drawn from, and where in them it begins. */
-struct draws {
-    uint64_t seed;
-    uint32_t noise, target, time;
-    int64_t first_row;
-};
-
-static struct draws training_draws(const fmatch_trainer *trainer)
+/* Loss and gradient of n rows, drawn or given. */
+static fmatch_status differentiate(fmatch_trainer *trainer, const fmatch_batch *given, int64_t n,
+                                   double *loss)
 {
-    return (struct draws){.seed = trainer->seed,
-                          .noise = STREAM_TRAIN_NOISE,
-                          .target = STREAM_TRAIN_TARGET,
-                          .time = STREAM_TRAIN_TIME,
-                          .first_row = trainer->rows};
-}
-
-/* Fill the room with n rows: those of `given`, and draws for what is missing. */
-static fmatch_status fill_room(fmatch_trainer *trainer, const struct draws *draws,
-                               const fmatch_batch *given, int64_t n)
-{
-    const struct batch_room *room = &trainer->room;
-    const fmatch_model *model = trainer->model;
-    const struct random_stream noise = stream_of(trainer, draws->seed, draws->noise);
-    const struct random_stream target = stream_of(trainer, draws->seed, draws->target);
-    const struct random_stream time = stream_of(trainer, draws->seed, draws->time);
-    const size_t bytes = (size_t)(n * model->dim) * sizeof(float);
-
-    if (given && given->target)
-        memcpy(room->x1, given->target, bytes);
-    else
-        RETURN_IF_FAILED(source_draw(trainer->target, &target, draws->first_row, n, room->x1));
-    if (given && given->noise)
-        memcpy(room->x0, given->noise, bytes);
-    else
-        RETURN_IF_FAILED(source_draw(model->noise, &noise, draws->first_row, n, room->x0));
-    if (given && given->t)
-        memcpy(room->t, given->t, (size_t)n * sizeof(float));
-    else
-        random_stream_uniform(&time, 0, (uint64_t)draws->first_row, n, room->t);
-
-    mlp_model_standardise(model, n, room->x0, room->x0);
-    mlp_model_standardise(model, n, room->x1, room->x1);
-    schedule_interpolate(n, model->dim, room->t, room->x0, room->x1, room->x, room->u);
-    return FMATCH_OK;
-}
-
-/* Loss and gradient of the rows in the room. */
-static fmatch_status differentiate(fmatch_trainer *trainer, int64_t n, double *loss)
-{
-    const struct mlp *network = trainer->network;
-    struct batch_room *room = &trainer->room;
-    const int64_t cells = n * network->dim;
-
-    const float *v = mlp_forward(network, trainer->parameters, &room->tape, n, room->t, room->x);
-    *loss = loss_mean_square(cells, v, room->u);
+    const struct batch_origin origin = training_rows(trainer, given);
+    trainer->has_gradient = false;
+    RETURN_IF_FAILED(
+        gradient_run(&trainer->gradient, trainer->parameters, &trainer->room, &origin, n, loss));
     if (!isfinite(*loss))
         return status_fail(FMATCH_ERROR_NOT_FINITE,
                            "loss is %s; a smaller learning rate or standardised data may help",
                            NUMBER(*loss));
-    loss_mean_square_gradient(cells, v, room->u, room->tape.dz);
-    trainer->has_gradient = false;
-    mlp_backward(network, trainer->parameters, &room->tape, n, trainer->gradient);
-    if (!finite_all(network->layout.count, trainer->gradient))
+    if (!finite_all(trainer->network->layout.count, gradient_result(&trainer->gradient)))
         return status_fail(FMATCH_ERROR_NOT_FINITE,
                            "the gradient is not finite while the loss is %s", NUMBER(*loss));
     trainer->has_gradient = true;
     return FMATCH_OK;
 }
 
-/* Step on the rows in the room; parameters and counters change only if all of it is finite. */
-static fmatch_status take_step(fmatch_trainer *trainer, int64_t n, double *loss)
+/* Parameters and counters change only if all of it is finite. */
+static fmatch_status take_step(fmatch_trainer *trainer, const fmatch_batch *given, int64_t n,
+                               double *loss)
 {
-    RETURN_IF_FAILED(differentiate(trainer, n, loss));
-    if (!optimizer_step(trainer->optimizer, trainer->gradient, trainer->parameters))
+    RETURN_IF_FAILED(differentiate(trainer, given, n, loss));
+    if (!optimizer_step(trainer->optimizer, gradient_result(&trainer->gradient),
+                        trainer->parameters))
         return status_fail(
             FMATCH_ERROR_NOT_FINITE,
             "a parameter or the optimizer's state would not be finite after the step, at "
@@ -398,10 +335,7 @@ static fmatch_status reporter_step(struct reporter *r, fmatch_trainer *trainer, 
 
 static fmatch_status run_step(fmatch_trainer *trainer, double *loss)
 {
-    const struct draws draws = training_draws(trainer);
-    fmatch_status status = fill_room(trainer, &draws, NULL, trainer->batch);
-    if (status == FMATCH_OK)
-        status = take_step(trainer, trainer->batch, loss);
+    const fmatch_status status = take_step(trainer, NULL, trainer->batch, loss);
     if (status != FMATCH_OK)
         status_prefix("step %lld: ", (long long)trainer->steps + 1);
     return status;
@@ -468,21 +402,14 @@ static fmatch_status read_batch(fmatch_trainer *trainer, const fmatch_batch *bat
     return FMATCH_OK;
 }
 
-static fmatch_status fill_from_batch(fmatch_trainer *trainer, const fmatch_batch *given)
-{
-    const struct draws draws = training_draws(trainer);
-    RETURN_IF_FAILED(reserve_rows(trainer, given->n));
-    return fill_room(trainer, &draws, given, given->n);
-}
-
 static fmatch_status run_batch(fmatch_trainer *trainer, const fmatch_batch *batch, double *loss)
 {
     fmatch_batch given;
     RETURN_IF_FAILED(read_batch(trainer, batch, &given));
     RETURN_IF_FAILED(reserve_losses(trainer, 1));
     RETURN_IF_FAILED(parameter_store_reserve(&trainer->model->store));
-    RETURN_IF_FAILED(fill_from_batch(trainer, &given));
-    RETURN_IF_FAILED(take_step(trainer, given.n, loss));
+    RETURN_IF_FAILED(reserve_rows(trainer, given.n));
+    RETURN_IF_FAILED(take_step(trainer, &given, given.n, loss));
     return publish(trainer);
 }
 
@@ -491,8 +418,8 @@ static fmatch_status evaluate_batch(fmatch_trainer *trainer, const fmatch_batch 
 {
     fmatch_batch given;
     RETURN_IF_FAILED(read_batch(trainer, batch, &given));
-    RETURN_IF_FAILED(fill_from_batch(trainer, &given));
-    return differentiate(trainer, given.n, loss);
+    RETURN_IF_FAILED(reserve_rows(trainer, given.n));
+    return differentiate(trainer, &given, given.n, loss);
 }
 
 fmatch_status fmatch_trainer_run_batch(fmatch_trainer *trainer, const fmatch_batch *batch,
@@ -528,7 +455,8 @@ fmatch_status fmatch_trainer_get_gradient(const fmatch_trainer *trainer, const c
         return status_fail(FMATCH_ERROR_STATE, "no batch was run or evaluated so far");
     const struct tensor *tensor;
     RETURN_IF_FAILED(parameter_layout_find(&trainer->network->layout, name, count, &tensor));
-    memcpy(values, trainer->gradient + tensor->offset, (size_t)count * sizeof *values);
+    memcpy(values, gradient_result(&trainer->gradient) + tensor->offset,
+           (size_t)count * sizeof *values);
     return FMATCH_OK;
 }
 
@@ -541,19 +469,20 @@ static fmatch_status evaluate(fmatch_trainer *trainer, uint64_t seed, int64_t n,
     if (!trainer->target)
         return status_fail(FMATCH_ERROR_STATE, "the trainer was created without a target");
 
-    struct batch_room *room = &trainer->room;
-    struct draws draws = {.seed = seed,
-                          .noise = STREAM_EVALUATE_NOISE,
-                          .target = STREAM_EVALUATE_TARGET,
-                          .time = STREAM_EVALUATE_TIME};
+    struct batch_origin origin = {.model = trainer->model,
+                                  .target = trainer->target,
+                                  .seed = seed,
+                                  .noise = STREAM_EVALUATE_NOISE,
+                                  .data = STREAM_EVALUATE_TARGET,
+                                  .time = STREAM_EVALUATE_TIME};
     double sum = 0.0;
-    for (; draws.first_row < n; draws.first_row += trainer->batch) {
-        const int64_t rest = n - draws.first_row;
+    for (; origin.first_row < n; origin.first_row += trainer->batch) {
+        const int64_t rest = n - origin.first_row;
         const int64_t rows = rest < trainer->batch ? rest : trainer->batch;
-        RETURN_IF_FAILED(fill_room(trainer, &draws, NULL, rows));
-        const float *v =
-            mlp_forward(trainer->network, trainer->parameters, &room->tape, rows, room->t, room->x);
-        sum += loss_mean_square(rows * trainer->model->dim, v, room->u) * (double)rows;
+        double mean;
+        RETURN_IF_FAILED(gradient_evaluate(&trainer->gradient, trainer->parameters, &trainer->room,
+                                           &origin, rows, &mean));
+        sum += mean * (double)rows;
     }
     if (!isfinite(sum))
         return status_fail(FMATCH_ERROR_NOT_FINITE, "loss is %s", NUMBER(sum / (double)n));

@@ -229,6 +229,50 @@ static inline void expect_balanced(struct ledger *ledger, const char *where)
                 (long long)ledger->violations);
 }
 
+/* ---- what a run of the whole suite may force ---- */
+
+static inline bool blas_is_there(void)
+{
+    fmatch_build_info info = {.struct_size = sizeof info};
+    fmatch_build_get_info(&info);
+    return info.blas_name[0] != '\0';
+}
+
+/* FLOWMATCH_TEST_MATMUL=builtin or blas, for every context that a test does not set otherwise. */
+static inline int32_t forced_matmul(void)
+{
+    const char *name = getenv("FLOWMATCH_TEST_MATMUL");
+    if (!name || strcmp(name, "auto") == 0)
+        return FMATCH_MATMUL_AUTO;
+    if (strcmp(name, "builtin") == 0)
+        return FMATCH_MATMUL_BUILTIN;
+    if (strcmp(name, "blas") == 0)
+        return FMATCH_MATMUL_BLAS;
+    print_error("FLOWMATCH_TEST_MATMUL is '%s'; it must be auto, builtin or blas\n", name);
+    exit(1);
+}
+
+/* FLOWMATCH_TEST_THREADS=n, likewise. */
+static inline int32_t forced_threads(void)
+{
+    const char *text = getenv("FLOWMATCH_TEST_THREADS");
+    const int32_t threads = text ? (int32_t)strtol(text, NULL, 10) : 1;
+    if (threads >= 1 && threads <= 1024)
+        return threads;
+    print_error("FLOWMATCH_TEST_THREADS is '%s'; it must be from 1 to 1024\n", text);
+    exit(1);
+}
+
+/* Recommended values, but for what the run forces. */
+static inline fmatch_context_config forced_context_config(void)
+{
+    fmatch_context_config config;
+    fmatch_context_config_init(&config);
+    config.matmul = forced_matmul();
+    config.threads = forced_threads();
+    return config;
+}
+
 /* ---- a context whose memory is watched, for every test ---- */
 
 struct world {
@@ -240,8 +284,7 @@ static inline int world_setup(void **state)
 {
     struct world *world = calloc(1, sizeof *world);
     fmatch_allocator allocator = ledger_allocator(&world->ledger);
-    fmatch_context_config config;
-    fmatch_context_config_init(&config);
+    fmatch_context_config config = forced_context_config();
     config.allocator = &allocator;
     *state = world;
     return fmatch_context_create(&world->context, &config) == FMATCH_OK ? 0 : -1;

@@ -26,7 +26,7 @@ static void defaults_are_one_thread_and_the_best_instruction_set(void **state)
     assert_null(config.allocator);
     assert_null(config.log);
     assert_int_equal(config.instruction_set, FMATCH_INSTRUCTION_SET_AUTO);
-    assert_int_equal(config.flags, 0);
+    assert_int_equal(config.matmul, FMATCH_MATMUL_AUTO);
 
     fmatch_context *context;
     expect_ok(fmatch_context_create(&context, NULL));

@@ -732,7 +732,7 @@ static const struct field_case {
     FIELD(context, threads, I32, 1025, "1025", "1", "1024"),
     FIELD(context, instruction_set, I32, -1, "-1"),
     FIELD(context, instruction_set, I32, 3, "3", "0", "2"),
-    FIELD(context, flags, U32, 1, "1", "0"),
+    FIELD(context, matmul, I32, 3, "3", "0", "2"),
     FIELD(allocator, flags, U32, 8, "8", "0"),
     FIELD(allocator, alloc, POINTER, 0, "NULL"),
     FIELD(allocator, free, POINTER, 0, "NULL"),

@@ -698,8 +698,7 @@ static void destroy_in_order(const int *order)
 {
     struct ledger ledger = {0};
     fmatch_allocator allocator = ledger_allocator(&ledger);
-    fmatch_context_config config;
-    fmatch_context_config_init(&config);
+    fmatch_context_config config = forced_context_config();
     config.allocator = &allocator;
     struct family family;
     expect_ok(fmatch_context_create(&family.context, &config));

@@ -24,6 +24,7 @@ int main(int argc, char **argv)
 {
     const int steps = argc > 1 ? atoi(argv[1]) : 1000;
     const int repeats = argc > 2 ? atoi(argv[2]) : 1;
+    const int threads = argc > 3 ? atoi(argv[3]) : 1;
     const float weights[] = {0.55f, 0.45f}, means[] = {-0.85f, 1.5f}, stds[] = {0.65f, 0.25f};
     fmatch_context *context;
     fmatch_source *target;
@@ -33,7 +34,10 @@ int main(int argc, char **argv)
     fmatch_mlp_config network;
     fmatch_trainer_config training;
 
-    check(fmatch_context_create(&context, NULL));
+    fmatch_context_config surroundings;
+    fmatch_context_config_init(&surroundings);
+    surroundings.threads = threads;
+    check(fmatch_context_create(&context, &surroundings));
     check(fmatch_source_create_gaussian_mixture(&target, context, 1, 2, weights, means, stds));
     fmatch_mlp_config_init_preset(&network, FMATCH_PRESET_PLAIN);
     network.dim = 1;

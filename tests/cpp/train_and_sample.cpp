@@ -413,6 +413,88 @@ void threads_share_a_model()
                  std::size_t(51 * 2));
 }
 
+std::vector<float> drawn_in(const flowmatch::context &context)
+{
+    const flowmatch::model model = small_network(context);
+    flowmatch::sampler_config config;
+    config.steps = 3;
+    return flowmatch::sampler(model, config).draw(1, 0, 2000);
+}
+
+/* Runs every task on a thread of its own, backwards. */
+void run_on_threads(std::int64_t tasks, flowmatch::task run)
+{
+    std::vector<std::thread> threads;
+    for (std::int64_t i = tasks - 1; i >= 0; i--)
+        threads.emplace_back([run, i] { run(i); });
+    for (std::thread &thread : threads)
+        thread.join();
+}
+
+void an_executor_changes_no_result()
+{
+    const std::vector<float> alone = drawn_in(flowmatch::context());
+    flowmatch::context_config config;
+    config.threads = 4;
+    config.matmul = FMATCH_MATMUL_BUILTIN;
+    int alive = 0;
+    {
+        int calls = 0;
+        const token held(&alive);
+        const flowmatch::context context = flowmatch::context::with_executor(
+            [&calls, held](std::int64_t tasks, flowmatch::task run) {
+                calls++;
+                run_on_threads(tasks, run);
+            },
+            config);
+        expect(drawn_in(context) == alone, "samples by an executor", "others", "the same");
+        expect(calls > 0, "calls of the executor", calls, "at least 1");
+        expect(alive >= 2, "executors held by the context", alive, "2");
+    }
+    expect_equal("executors held after the context", alive, 0);
+}
+
+void an_executor_may_throw()
+{
+    flowmatch::context_config config;
+    config.threads = 2;
+    const flowmatch::context context = flowmatch::context::with_executor(
+        [](std::int64_t, flowmatch::task) { throw private_failure{7}; }, config);
+    try {
+        drawn_in(context);
+        expect(false, "drawing with an executor that throws", "no exception", "its exception");
+    } catch (const private_failure &failure) {
+        expect_equal("what the executor threw", failure.number, 7);
+    }
+    int alive = 0;
+    config.threads = 0;
+    expect_thrown<flowmatch::argument_error>(
+        "a context of no threads",
+        [&] {
+            const token held(&alive);
+            flowmatch::context::with_executor([held](std::int64_t, flowmatch::task) {}, config);
+        },
+        [](const flowmatch::argument_error &) {});
+    expect_equal("executors held after a failure", alive, 0);
+}
+
+void the_build_is_described()
+{
+    const flowmatch::build_info info;
+    expect_equal("version", std::string(info.version), std::string(fmatch_version_get_text()));
+    expect((info.blas_threads > 0) == (info.blas_name[0] != '\0'), "BLAS threads",
+           info.blas_threads, "0 exactly without a BLAS");
+    expect_thrown<flowmatch::argument_error>(
+        "no BLAS threads", [] { flowmatch::set_blas_threads(0); },
+        [](const flowmatch::argument_error &) {});
+    if (info.blas_threads == 0)
+        return;
+    flowmatch::set_blas_threads(1);
+    expect_equal("BLAS threads that were set", flowmatch::build_info().blas_threads,
+                 std::int32_t(1));
+    flowmatch::set_blas_threads(info.blas_threads);
+}
+
 } // namespace
 
 int main(int argc, char **argv)
@@ -429,6 +511,9 @@ int main(int argc, char **argv)
         arrays_and_own_batches();
         files_give_the_model_back(path);
         threads_share_a_model();
+        an_executor_changes_no_result();
+        an_executor_may_throw();
+        the_build_is_described();
     } catch (const std::exception &exception) {
         std::cout << "an exception that nobody expected: " << exception.what() << std::endl;
         failures++;

@@ -327,8 +327,7 @@ static bool live(struct attempt *attempt, struct outcome *outcome)
     memset(outcome, 0, sizeof *outcome);
     owners_offered = owners_destroyed = 0;
     fmatch_allocator allocator = ledger_allocator(attempt->ledger);
-    fmatch_context_config config;
-    fmatch_context_config_init(&config);
+    fmatch_context_config config = forced_context_config();
     config.allocator = &allocator;
     fmatch_status status = fmatch_context_create(&h.context, &config);
     if (!goes_on(attempt, status, "fmatch_context_create")) {
@@ -419,8 +418,7 @@ static void failing_training_leaves_the_parameters(void **state)
     for (int64_t k = 1; k < 100; k++) {
         struct ledger ledger = {0};
         fmatch_allocator allocator = ledger_allocator(&ledger);
-        fmatch_context_config config;
-        fmatch_context_config_init(&config);
+        fmatch_context_config config = forced_context_config();
         config.allocator = &allocator;
         fmatch_context *context;
         expect_ok(fmatch_context_create(&context, &config));

@@ -117,6 +117,7 @@ def test_named_numbers():
     ('sampler', 'SOLVERS', 'FMATCH_SOLVER_'),
     ('source', 'ORDERS', 'FMATCH_ORDER_'),
     ('context', 'INSTRUCTION_SETS', 'FMATCH_INSTRUCTION_SET_'),
+    ('context', 'MATMULS', 'FMATCH_MATMUL_'),
     ('_handle', 'PRESETS', 'FMATCH_PRESET_'),
 ])
 def test_every_enumerator_has_its_name(module, table, prefix):

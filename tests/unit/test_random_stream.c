@@ -18,6 +18,12 @@
 #include "compute/random_stream.h"
 #include "flowmatch/context.h"
 
+static const struct vector_kernels *kernels_of(int32_t set)
+{
+    const struct instruction_set *found = instruction_set_get(set);
+    return found ? found->vectors : NULL;
+}
+
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
 static const struct {
@@ -85,7 +91,7 @@ static void words_are_philox(void **state)
     };
     uint32_t words[600], expected[4];
     for (size_t k = 0; k < COUNT(sets); k++) {
-        const struct vector_kernels *v = instruction_set_kernels(sets[k].set);
+        const struct vector_kernels *v = kernels_of(sets[k].set);
         for (size_t i = 0; v && i < COUNT(cases); i++) {
             uint32_t key[2] = {(uint32_t)cases[i].seed, (uint32_t)(cases[i].seed >> 32)};
             v->words(cases[i].seed, cases[i].counter2, cases[i].counter3, cases[i].block * 4,
@@ -112,7 +118,7 @@ static void uniform_and_normal_follow_their_definitions(void **state)
     static float u[N], z[N];
     const double two_pi = 2 * acos(-1.0);
     for (size_t k = 0; k < COUNT(sets); k++) {
-        const struct vector_kernels *v = instruction_set_kernels(sets[k].set);
+        const struct vector_kernels *v = kernels_of(sets[k].set);
         if (!v)
             continue;
         v->words(3, 1, 2, 0, N, w);
@@ -163,7 +169,7 @@ static void elements_do_not_depend_on_the_cut(void **state)
     } whole[4], part;
     static const int lengths[] = {0, 1, 2, 3, 4, 5, 31, 32, 33, 255, 256, 257, 513};
     for (size_t k = 0; k < COUNT(sets); k++) {
-        struct random_stream s = {instruction_set_kernels(sets[k].set), 99, STREAM_SOURCE};
+        struct random_stream s = {kernels_of(sets[k].set), 99, STREAM_SOURCE};
         if (!s.kernels)
             continue;
         const char *set = sets[k].name;
@@ -198,8 +204,7 @@ static void seeds_streams_and_draws_differ(void **state)
     (void)state;
     enum { N = 64 };
     float reference[N], other[N];
-    struct random_stream s = {instruction_set_kernels(FMATCH_INSTRUCTION_SET_AUTO), 1,
-                              STREAM_TRAIN_NOISE};
+    struct random_stream s = {kernels_of(FMATCH_INSTRUCTION_SET_AUTO), 1, STREAM_TRAIN_NOISE};
     struct random_stream changed[] = {s, s, s, s};
     changed[0].seed = 2;
     changed[1].seed = UINT64_C(1) << 32 | 1;
@@ -289,7 +294,7 @@ static void uniform_numbers_are_uniform(void **state)
     for (int power = 0; power <= 8; power++)
         moment[power] = 1.0 / (power + 1);
     for (size_t k = 0; k < COUNT(sets); k++) {
-        struct random_stream s = {instruction_set_kernels(sets[k].set), 2024, STREAM_SOURCE};
+        struct random_stream s = {kernels_of(sets[k].set), 2024, STREAM_SOURCE};
         if (!s.kernels)
             continue;
         float *x = samples();
@@ -306,7 +311,7 @@ static void normal_numbers_are_normal(void **state)
     (void)state;
     static const double moment[9] = {1, 0, 1, 0, 3, 0, 15, 0, 105};
     for (size_t k = 0; k < COUNT(sets); k++) {
-        struct random_stream s = {instruction_set_kernels(sets[k].set), 2024, STREAM_SOURCE};
+        struct random_stream s = {kernels_of(sets[k].set), 2024, STREAM_SOURCE};
         if (!s.kernels)
             continue;
         float *x = samples();
@@ -322,7 +327,7 @@ static void pairs_of_normals_are_independent(void **state)
 {
     (void)state;
     for (size_t k = 0; k < COUNT(sets); k++) {
-        struct random_stream s = {instruction_set_kernels(sets[k].set), 5, STREAM_SOURCE};
+        struct random_stream s = {kernels_of(sets[k].set), 5, STREAM_SOURCE};
         if (!s.kernels)
             continue;
         float *x = samples();
@@ -349,8 +354,7 @@ static void tails_of_normals_are_filled(void **state)
     (void)state;
     static const double thresholds[] = {3, 4, 4.5, 5, 5.5};
     const int draws = 64;
-    struct random_stream s = {instruction_set_kernels(FMATCH_INSTRUCTION_SET_AUTO), 8,
-                              STREAM_SOURCE};
+    struct random_stream s = {kernels_of(FMATCH_INSTRUCTION_SET_AUTO), 8, STREAM_SOURCE};
     int64_t above[COUNT(thresholds)] = {0}, below[COUNT(thresholds)] = {0};
     float *x = samples();
     for (int d = 0; d < draws; d++) {
@@ -385,7 +389,7 @@ static void extreme_words_give_finite_normals(void **state)
     static uint32_t w[N];
     static float z[N];
     for (size_t k = 0; k < COUNT(sets); k++) {
-        const struct vector_kernels *v = instruction_set_kernels(sets[k].set);
+        const struct vector_kernels *v = kernels_of(sets[k].set);
         int low = 0, high = 0;
         if (!v)
             continue;
@@ -411,8 +415,7 @@ static void integers_are_uniform(void **state)
     (void)state;
     static int32_t x[SAMPLES];
     int32_t count[100] = {0};
-    struct random_stream s = {instruction_set_kernels(FMATCH_INSTRUCTION_SET_AUTO), 17,
-                              STREAM_TRAIN_TARGET};
+    struct random_stream s = {kernels_of(FMATCH_INSTRUCTION_SET_AUTO), 17, STREAM_TRAIN_TARGET};
     random_stream_integer(&s, 0, 0, SAMPLES, 100, x);
     for (int i = 0; i < SAMPLES; i++) {
         if (x[i] < 0 || x[i] >= 100)
@@ -433,8 +436,7 @@ static void integers_are_uniform(void **state)
 
 static struct random_stream lent_stream(void)
 {
-    return (struct random_stream){instruction_set_kernels(FMATCH_INSTRUCTION_SET_AUTO), 12,
-                                  STREAM_TRAIN_TARGET};
+    return (struct random_stream){kernels_of(FMATCH_INSTRUCTION_SET_AUTO), 12, STREAM_TRAIN_TARGET};
 }
 
 /* Rows 100 to 139 in one call of the callback, and in two: the same numbers. */

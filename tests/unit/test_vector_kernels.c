@@ -18,6 +18,12 @@
 #include "flowmatch/context.h"
 #include "flowmatch/model.h"
 
+static const struct vector_kernels *kernels_of(int32_t set)
+{
+    const struct instruction_set *found = instruction_set_get(set);
+    return found ? found->vectors : NULL;
+}
+
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
 enum { CHUNK = 4096 };
@@ -253,7 +259,7 @@ static void elementary_functions_are_accurate(void **state)
 {
     (void)state;
     for (size_t k = 0; k < COUNT(sets); k++) {
-        const struct vector_kernels *v = instruction_set_kernels(sets[k].set);
+        const struct vector_kernels *v = kernels_of(sets[k].set);
         if (!v)
             continue;
         const char *set = sets[k].name;
@@ -281,7 +287,7 @@ static void sine_and_cosine_of_turns_are_accurate(void **state)
     (void)state;
     const struct limit limit = {1.2e-7, 0};
     for (size_t k = 0; k < COUNT(sets); k++) {
-        const struct vector_kernels *v = instruction_set_kernels(sets[k].set);
+        const struct vector_kernels *v = kernels_of(sets[k].set);
         if (!v)
             continue;
         float x[CHUNK], sine[CHUNK], cosine[CHUNK];
@@ -319,7 +325,7 @@ static void activations_are_accurate(void **state)
 {
     (void)state;
     for (size_t k = 0; k < COUNT(sets); k++) {
-        const struct vector_kernels *v = instruction_set_kernels(sets[k].set);
+        const struct vector_kernels *v = kernels_of(sets[k].set);
         for (int a = 0; v && a < ACTIVATION_COUNT; a++) {
             float z[CHUNK], y[CHUNK], slope[CHUNK];
             char name[32];
@@ -350,7 +356,7 @@ static void derivatives_agree_with_central_differences(void **state)
 {
     (void)state;
     for (size_t k = 0; k < COUNT(sets); k++) {
-        const struct vector_kernels *v = instruction_set_kernels(sets[k].set);
+        const struct vector_kernels *v = kernels_of(sets[k].set);
         for (int a = 0; v && a < ACTIVATION_COUNT; a++) {
             for (int i = -2000; i < 2000; i++) {
                 float z = ((float)i + 0.5f) / 200.0f, y, slope;
@@ -387,7 +393,7 @@ static void infinite_and_nan_arguments_give_limits_and_nan(void **state)
                                   {-1.75809934, 0, 1.05070099},
                                   {0, 0, 1}};
     for (size_t k = 0; k < COUNT(sets); k++) {
-        const struct vector_kernels *v = instruction_set_kernels(sets[k].set);
+        const struct vector_kernels *v = kernels_of(sets[k].set);
         const char *set = sets[k].name;
         for (int a = 0; v && a < ACTIVATION_COUNT; a++) {
             const char *name = activation_names[a];
@@ -449,7 +455,7 @@ static void elements_do_not_depend_on_their_place(void **state)
 {
     (void)state;
     for (size_t k = 0; k < COUNT(sets); k++) {
-        const struct vector_kernels *v = instruction_set_kernels(sets[k].set);
+        const struct vector_kernels *v = kernels_of(sets[k].set);
         if (!v)
             continue;
         const char *set = sets[k].name;
@@ -466,7 +472,7 @@ static void value_with_derivative_is_the_value_alone(void **state)
 {
     (void)state;
     for (size_t k = 0; k < COUNT(sets); k++) {
-        const struct vector_kernels *v = instruction_set_kernels(sets[k].set);
+        const struct vector_kernels *v = kernels_of(sets[k].set);
         for (int a = 0; v && a < ACTIVATION_COUNT; a++) {
             float z[WINDOW], y[WINDOW], slope[WINDOW], in_place[WINDOW], alone, slope_alone;
             varied_inputs(z);
@@ -511,7 +517,7 @@ static void adam_follows_its_formula(void **state)
     (void)state;
     const double lr = 1e-2, b1 = 0.9, b2 = 0.999, eps = 1e-8;
     for (size_t k = 0; k < COUNT(sets); k++) {
-        const struct vector_kernels *kernels = instruction_set_kernels(sets[k].set);
+        const struct vector_kernels *kernels = kernels_of(sets[k].set);
         float p[PARAMETERS], m[PARAMETERS] = {0}, v[PARAMETERS] = {0}, g[PARAMETERS];
         double rp[PARAMETERS], rm[PARAMETERS] = {0}, rv[PARAMETERS] = {0};
         for (int i = 0; i < PARAMETERS; i++)
@@ -539,7 +545,7 @@ static void sgd_follows_its_formula(void **state)
     (void)state;
     const double lr = 1e-2, momentum = 0.9;
     for (size_t k = 0; k < COUNT(sets); k++) {
-        const struct vector_kernels *kernels = instruction_set_kernels(sets[k].set);
+        const struct vector_kernels *kernels = kernels_of(sets[k].set);
         float p[PARAMETERS], b[PARAMETERS] = {0}, g[PARAMETERS];
         double rp[PARAMETERS], rb[PARAMETERS] = {0};
         for (int i = 0; i < PARAMETERS; i++)
@@ -563,7 +569,7 @@ static void updates_do_not_depend_on_the_place(void **state)
     (void)state;
     const struct adam_step s = {0.9f, 0.1f, 0.999f, 0.001f, 0.01f, 1.5f, 1e-8f};
     for (size_t k = 0; k < COUNT(sets); k++) {
-        const struct vector_kernels *kernels = instruction_set_kernels(sets[k].set);
+        const struct vector_kernels *kernels = kernels_of(sets[k].set);
         for (int n = 1; kernels && n <= PARAMETERS; n++) {
             float g[PARAMETERS], p[2][PARAMETERS], m[2][PARAMETERS], v[2][PARAMETERS],
                 b[2][PARAMETERS];
@@ -593,13 +599,11 @@ static void instruction_sets_are_found(void **state)
     (void)state;
     int32_t best = instruction_set_best();
     assert_int_not_equal(best, FMATCH_INSTRUCTION_SET_AUTO);
-    assert_non_null(instruction_set_kernels(best));
-    assert_ptr_equal(instruction_set_kernels(FMATCH_INSTRUCTION_SET_AUTO),
-                     instruction_set_kernels(best));
-    assert_ptr_equal(instruction_set_kernels(FMATCH_INSTRUCTION_SET_BASELINE),
-                     &vector_kernels_baseline);
-    assert_null(instruction_set_kernels(-1));
-    assert_null(instruction_set_kernels(3));
+    assert_non_null(kernels_of(best));
+    assert_ptr_equal(kernels_of(FMATCH_INSTRUCTION_SET_AUTO), kernels_of(best));
+    assert_ptr_equal(kernels_of(FMATCH_INSTRUCTION_SET_BASELINE), &vector_kernels_baseline);
+    assert_null(kernels_of(-1));
+    assert_null(kernels_of(3));
 }
 
 int main(void)

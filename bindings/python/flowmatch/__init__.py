@@ -23,7 +23,7 @@ from ._errors import (ArgumentError, CallbackError, CancelledError, FileError, F
                       ShapeError, StateError, StepLimitError, StructSizeError, UnsupportedError)
 from ._library import PATH as library_path
 from ._library import library as _library_functions
-from .context import Context, default_context
+from .context import Context, build_info, default_context, set_blas_threads
 from .model import Model, Parameters
 from .optimizer import SGD, Adam, Optimizer
 from .sampler import Sampler
@@ -36,4 +36,5 @@ __all__ = ['Adam', 'ArgumentError', 'CallbackError', 'CancelledError', 'Context'
            'FileFormatError', 'FileVersionError', 'FlowmatchError', 'Generator', 'Model',
            'NotFiniteError', 'Optimizer', 'OutOfMemoryError', 'Parameters', 'Progress', 'SGD',
            'Sampler', 'ShapeError', 'Source', 'StateError', 'StepLimitError', 'StructSizeError',
-           'Trainer', 'UnsupportedError', 'default_context', 'library_path', 'metrics']
+           'Trainer', 'UnsupportedError', 'build_info', 'default_context', 'library_path',
+           'metrics', 'set_blas_threads']

@@ -15,6 +15,8 @@ STATUS = c_int32
 HANDLE = NEW_HANDLE_VALUE = FLOATS = DOUBLES = INTEGERS = c_void_p
 NEW_HANDLE = POINTER(c_void_p)
 
+TASK = CFUNCTYPE(None, c_void_p, c_int64)
+RUN_TASKS = CFUNCTYPE(None, c_void_p, c_int64, TASK, c_void_p)
 WRITE_LOG = CFUNCTYPE(None, c_void_p, c_int32, c_char_p)
 DRAW = CFUNCTYPE(c_int32, c_void_p, c_void_p, c_int64, c_int64, c_void_p)
 EVALUATE = CFUNCTYPE(c_int32, c_void_p, c_int64, c_void_p, c_void_p, c_void_p, c_void_p)
@@ -23,14 +25,26 @@ EVALUATE = CFUNCTYPE(c_int32, c_void_p, c_int64, c_void_p, c_void_p, c_void_p, c
 KEPT_CALLBACKS = (WRITE_LOG, DRAW, EVALUATE)
 
 
+class BuildInfo(Structure):
+    _fields_ = [('struct_size', c_uint32), ('blas_threads', c_int32), ('version', c_char_p),
+                ('blas_name', c_char_p), ('blas_version', c_char_p), ('blas_core', c_char_p),
+                ('blas_threading', c_char_p), ('instruction_set', c_char_p)]
+
+
 class LogSink(Structure):
     _fields_ = [('struct_size', c_uint32), ('flags', c_uint32), ('write', WRITE_LOG),
                 ('destroy', c_void_p), ('user', c_void_p)]
 
 
+class Executor(Structure):
+    _fields_ = [('struct_size', c_uint32), ('flags', c_uint32), ('run', RUN_TASKS),
+                ('destroy', c_void_p), ('user', c_void_p)]
+
+
 class ContextConfig(Structure):
     _fields_ = [('struct_size', c_uint32), ('threads', c_int32), ('allocator', c_void_p),
-                ('log', POINTER(LogSink)), ('instruction_set', c_int32), ('flags', c_uint32)]
+                ('log', POINTER(LogSink)), ('executor', c_void_p), ('instruction_set', c_int32),
+                ('matmul', c_int32)]
 
 
 class ArrayConfig(Structure):
@@ -111,7 +125,9 @@ class SamplerConfig(Structure):
 #: C name of every struct that is mirrored; fmatch_allocator alone is not, as Python has no use
 #: for it.
 STRUCTS = {
+    'fmatch_build_info': BuildInfo,
     'fmatch_log_sink': LogSink,
+    'fmatch_executor': Executor,
     'fmatch_context_config': ContextConfig,
     'fmatch_array_config': ArrayConfig,
     'fmatch_csv_config': CsvConfig,
@@ -133,6 +149,8 @@ STRUCTS = {
 FUNCTIONS: Dict[str, List[Any]] = {
     'fmatch_version_get_abi': [c_int32],
     'fmatch_version_get_text': [c_char_p],
+    'fmatch_build_get_info': [None, POINTER(BuildInfo)],
+    'fmatch_blas_set_threads': [STATUS, c_int32],
     'fmatch_status_get_name': [c_char_p, STATUS],
     'fmatch_status_get_text': [c_char_p, STATUS],
     'fmatch_error_detail': [c_char_p],

@@ -1,15 +1,17 @@
-"""The context: threads, log and processor of what is created from it."""
+"""The context: threads, log and processor of what is created from it; facts about the build."""
 
 import threading
-from ctypes import byref, pointer, sizeof
-from typing import Callable, Optional
+from ctypes import byref, c_int32, pointer, sizeof
+from typing import Callable, Dict, Optional, Union
 
 from . import _library
-from ._calls import guarded
+from ._arrays import bounded
+from ._calls import call, guarded
 from ._handle import Handle, new_config, number_of
 from ._library import LogSink, library
 
 INSTRUCTION_SETS = {'auto': 0, 'baseline': 1, 'avx2': 2}
+MATMULS = {'auto': 0, 'builtin': 1, 'blas': 2}
 #: The library's levels in the numbers of Python's logging.
 _LOG_LEVELS = {0: 10, 1: 20, 2: 30}
 
@@ -22,6 +24,9 @@ class Context(Handle):
         log: receives the library's messages as log(level, message), with the levels of `logging`;
             `logging.getLogger('flowmatch').log` will do. None: messages are dropped.
         instruction_set: 'auto', 'baseline' or 'avx2'.
+        matmul: what computes matrix products. 'auto': the built-in product, but in training
+            OpenBLAS where that is faster. 'builtin': the built-in one. 'blas': OpenBLAS, with
+            which a row's last bits depend on the rows beside it and on OpenBLAS's threads.
 
     Any number of threads may use it.
     """
@@ -30,11 +35,12 @@ class Context(Handle):
 
     def __init__(self, threads: Optional[int] = None,
                  log: Optional[Callable[[int, str], object]] = None,
-                 instruction_set: Optional[str] = None):
+                 instruction_set: Optional[str] = None, matmul: Optional[str] = None):
         config = new_config(_library.ContextConfig, library.fmatch_context_config_init_sized,
                             threads=threads,
                             instruction_set=number_of('instruction_set', INSTRUCTION_SETS,
-                                                      instruction_set))
+                                                      instruction_set),
+                            matmul=number_of('matmul', MATMULS, matmul))
         kept = ()
         if log is not None:
             write = _library.WRITE_LOG(_writer(log))
@@ -75,3 +81,23 @@ def default_context() -> Context:
         if _default is None:
             _default = Context()
         return _default
+
+
+def build_info() -> Dict[str, Union[str, int]]:
+    """What the library was built with and found: texts, '' where there is nothing to say, and the
+    number of OpenBLAS's threads, 0 without it.
+
+    The keys are version, blas_name, blas_version, blas_core, blas_threading, blas_threads and
+    instruction_set.
+    """
+    info = _library.BuildInfo(struct_size=sizeof(_library.BuildInfo))
+    library.fmatch_build_get_info(byref(info))
+    values = ((name, getattr(info, name)) for name, _ in info._fields_ if name != 'struct_size')
+    return {name: value.decode('utf-8', 'replace') if isinstance(value, bytes) else value
+            for name, value in values}
+
+
+def set_blas_threads(threads: int) -> None:
+    """Set the number of OpenBLAS's threads, 1 to 1024, for the whole process, NumPy's products
+    included where they use the same OpenBLAS. The library never does so by itself."""
+    call(library.fmatch_blas_set_threads, bounded('threads', threads, c_int32))

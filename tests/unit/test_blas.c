@@ -1,6 +1,6 @@
 /* The three matrix products against sums in double, at shapes on both sides of every block border.
  */
-#include "compute/matmul.h"
+#include "compute/blas.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -63,7 +63,7 @@ static void forward_product(void **state)
     {
         float *x = numbers(s->n * s->in, 1), *w = numbers((int64_t)s->out * s->in, 2);
         float *z = numbers(s->n * s->out, 3);
-        matmul_nt(s->n, s->out, s->in, x, w, z);
+        blas_nt(s->n, s->out, s->in, x, w, z);
         expect_product("x W^T", s->n, s->out, s->in, x, s->in, 1, w, s->in, 1, z);
         free(x);
         free(w);
@@ -78,7 +78,7 @@ static void input_gradient_product(void **state)
     {
         float *dz = numbers(s->n * s->out, 4), *w = numbers((int64_t)s->out * s->in, 5);
         float *dx = numbers(s->n * s->in, 6);
-        matmul_nn(s->n, s->in, s->out, dz, w, dx);
+        blas_nn(s->n, s->in, s->out, dz, w, dx);
         expect_product("dz W", s->n, s->in, s->out, dz, s->out, 1, w, 1, s->in, dx);
         free(dz);
         free(w);
@@ -93,7 +93,7 @@ static void weight_gradient_product(void **state)
     {
         float *dz = numbers(s->n * s->out, 7), *x = numbers(s->n * s->in, 8);
         float *dw = numbers((int64_t)s->out * s->in, 9);
-        matmul_tn(s->out, s->in, s->n, dz, x, dw);
+        blas_tn(s->out, s->in, s->n, dz, x, dw);
         expect_product("dz^T x", s->out, s->in, s->n, dz, 1, s->out, x, 1, s->in, dw);
         free(dz);
         free(x);
@@ -105,7 +105,7 @@ static void no_rows_give_no_gradient(void **state)
 {
     (void)state;
     float nothing = 0.0f, dw[6] = {1, 2, 3, 4, 5, 6};
-    matmul_tn(2, 3, 0, &nothing, &nothing, dw);
+    blas_tn(2, 3, 0, &nothing, &nothing, dw);
     for (int i = 0; i < 6; i++)
         if (dw[i] != 0.0f)
             fail_msg("dW[%d] is %g after no rows, not 0", i, (double)dw[i]);

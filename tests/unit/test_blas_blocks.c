@@ -1,5 +1,5 @@
 /* How products are cut for OpenBLAS, seen by a cblas_sgemm of our own that stands in for it. */
-#include "compute/matmul.h"
+#include "compute/blas.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -65,11 +65,11 @@ static void calls_stay_below_the_threshold(void **state)
         const int64_t rows = s->n > widest ? s->n : widest;
         float *x = calloc((size_t)(rows * widest), sizeof *x); /* never touched: only addressed */
         assert_non_null(x);
-        matmul_nt(s->n, s->out, s->in, x, x, x);
+        blas_nt(s->n, s->out, s->in, x, x, x);
         expect_cut("x W^T", s);
-        matmul_nn(s->n, s->in, s->out, x, x, x);
+        blas_nn(s->n, s->in, s->out, x, x, x);
         expect_cut("dz W", s);
-        matmul_tn(s->out, s->in, s->n, x, x, x);
+        blas_tn(s->out, s->in, s->n, x, x, x);
         expect_cut("dz^T x", s);
         free(x);
     }
