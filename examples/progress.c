@@ -63,7 +63,7 @@ static int64_t steps_between_reports(int64_t steps, int64_t times)
 {
     int64_t due = (steps + times - 1) / times;
     int64_t parts = (due + LONGEST_WAIT - 1) / LONGEST_WAIT;
-    return (due + parts - 1) / parts;
+    return parts > 0 ? (due + parts - 1) / parts : 0;
 }
 
 static fmatch_status run_interruptibly(fmatch_trainer *trainer, int64_t steps,
