@@ -67,7 +67,7 @@ static fmatch_status find_target(struct output_file *file)
 
 fmatch_status output_file_open(struct output_file *file, const char *path)
 {
-    enum { ATTEMPTS = 100 };
+    enum { ATTEMPTS = 1 << 16 }; /* files that killed programs with this process id left behind */
     file->path = path;
     file->descriptor = -1;
     RETURN_IF_FAILED(find_target(file));

@@ -389,8 +389,8 @@ static int64_t entry_bytes(const struct safetensors_entry *e)
     return bytes;
 }
 
-/* Arrays must lie one behind the other and fill all of the data. Follows the chain from byte 0:
- * each place that ends somewhere must be where another begins, and each array is counted once. */
+/* Arrays must lie one behind the other and fill all of the data: no two overlap, and together they
+ * are as long as it. */
 static fmatch_status check_places(const struct safetensors *file, int64_t data_size)
 {
     int64_t total = 0;
