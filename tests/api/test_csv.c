@@ -301,7 +301,7 @@ static void locale_does_not_matter(void **state)
     if (!found) {
         setlocale(LC_NUMERIC, kept);
         free(kept);
-        print_message("no locale with a decimal comma is installed: not tried\n");
+        print_message("# no locale with a decimal comma is installed: not tried\n");
         return; /* CMocka 1.1.5 counts a skipped test as a failure */
     }
     static const char text[] = "1.5,2.25\n-0.125,1e-1\n";
