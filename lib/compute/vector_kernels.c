@@ -265,6 +265,29 @@ static inline struct value_and_slope gelu(float z)
     return self_gated(z, w, tail, gaussian * INVERSE_SQRT_2PI);
 }
 
+/* The value alone, at half the cost: max(z, 0) - w (1 - E(w)) / 2, where E(w) = erf(w / sqrt 2) is
+ * w P(w^2) / Q(w^2) with degrees 5 and 5, within 9e-9 in the value over max(1, |z|), and 1 at 5.5.
+ * Measured: 1.9e-7 max(1, |z|). */
+static inline float gelu_value(float z)
+{
+    float w = at_most(absolute(z), 5.5f);
+    float square = w * w;
+    float p = 4.41801773e-08f;
+    p = FMADD(p, square, 1.27969602e-05f);
+    p = FMADD(p, square, 3.53133674e-04f);
+    p = FMADD(p, square, 9.44694225e-03f);
+    p = FMADD(p, square, 6.92368923e-02f);
+    p = FMADD(p, square, 7.97884292e-01f);
+    float q = 1.18177968e-06f;
+    q = FMADD(q, square, 7.6104829e-05f);
+    q = FMADD(q, square, 1.9279191e-03f);
+    q = FMADD(q, square, 2.9082608e-02f);
+    q = FMADD(q, square, 2.53440656e-01f);
+    q = FMADD(q, square, 1.0f);
+    float tails = FMADD(-p, w, q) / q;
+    return FMADD(-0.5f * w, tails, z < 0.0f ? 0.0f : z);
+}
+
 /* ---- the logistic function and its relatives ---- */
 
 /* sigma(-w) = e / (1 + e) and its derivative e / (1 + e)^2 with e = exp(-w), for w >= 0; both with
@@ -407,12 +430,14 @@ static inline struct sine_and_cosine sincos_element(float turns)
     }
 
 #define ACTIVATION_KERNELS(name)                                                                   \
-    static void activate_##name(int64_t n, const float *z, float *a)                               \
+    static inline float name##_value(float z)                                                      \
     {                                                                                              \
-        INDEPENDENT_ITERATIONS                                                                     \
-        for (int64_t i = 0; i < n; i++)                                                            \
-            a[i] = name(z[i]).value;                                                               \
+        return name(z).value;                                                                      \
     }                                                                                              \
+    UNARY_KERNEL(activate_##name, name##_value)                                                    \
+    DERIVATIVE_KERNEL(name)
+
+#define DERIVATIVE_KERNEL(name)                                                                    \
     static void activate_##name##_with_derivative(int64_t n, const float *z, float *a, float *da)  \
     {                                                                                              \
         INDEPENDENT_ITERATIONS                                                                     \
@@ -428,7 +453,8 @@ UNARY_KERNEL(log_kernel, log_element)
 UNARY_KERNEL(erf_kernel, erf_element)
 UNARY_KERNEL(tanh_kernel, tanh_element)
 
-ACTIVATION_KERNELS(gelu)
+UNARY_KERNEL(activate_gelu, gelu_value)
+DERIVATIVE_KERNEL(gelu)
 ACTIVATION_KERNELS(gelu_tanh)
 ACTIVATION_KERNELS(relu)
 ACTIVATION_KERNELS(silu)
