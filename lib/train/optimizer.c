@@ -74,7 +74,7 @@ fmatch_status optimizer_bind(fmatch_optimizer *optimizer, int64_t count)
 /* A step is rehearsed on copies of one block after another before it is taken, which costs less
  * than keeping what is needed to undo it. Parameters are independent of one another, so that shares
  * of them need no order. */
-enum { REHEARSAL_BLOCK = 1024, SHARE_PARAMETERS = 16 * REHEARSAL_BLOCK };
+enum { REHEARSAL_BLOCK = 1024, SHARE_PARAMETERS = 2 * REHEARSAL_BLOCK };
 
 struct step {
     fmatch_optimizer *optimizer;
