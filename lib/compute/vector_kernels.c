@@ -15,7 +15,7 @@
 
 /* A fused multiply-add is one instruction or, in software, a hundred; the vector body and the
  * scalar remainder of a loop must do the same. */
-#if defined(__FMA__)
+#if defined(__FMA__) || defined(__ARM_FEATURE_FMA)
 #define FMADD(a, b, c) __builtin_fmaf((a), (b), (c))
 #else
 #define FMADD(a, b, c) ((a) * (b) + (c))
