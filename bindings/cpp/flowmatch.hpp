@@ -166,6 +166,16 @@ inline std::int64_t rows_in(const char *name, std::size_t size, std::int32_t dim
     return rows;
 }
 
+/** Conditions of n rows, or nullptr for an empty vector. */
+inline const float *conditions_in(const std::vector<float> &condition, std::int64_t n,
+                                  std::int32_t columns)
+{
+    if (condition.empty())
+        return nullptr;
+    check_size("condition", condition.size(), n * columns);
+    return condition.data();
+}
+
 /**
  * A vector for n rows; a negative n is left to the library to refuse. Its data() is never NULL, so
  * that what the library complains of is the true reason.
@@ -414,6 +424,13 @@ typedef std::function<void(generator &random, std::int64_t first_row, std::int64
 typedef std::function<void(std::int64_t n, const float *x, const float *t, float *v)>
     velocity_function;
 
+/**
+ * Writes v [n, dim] under conditions [n, condition_dim], which are nullptr for the null condition.
+ */
+typedef std::function<void(std::int64_t n, const float *x, const float *t, const float *condition,
+                           float *v)>
+    conditional_velocity_function;
+
 /** Is told how training goes, and returns true to stop it. */
 typedef std::function<bool(const fmatch_progress_info &info)> progress_function;
 
@@ -661,6 +678,26 @@ class model : public detail::owner<fmatch_model, fmatch_model_destroy>
         return callback(parent, dim, std::move(velocity), noise.get());
     }
 
+    /** The same with conditions of condition_dim columns; from N(0, I) without a noise. */
+    static model conditional_callback(const context &parent, std::int32_t dim,
+                                      std::int32_t condition_dim, bool null_condition,
+                                      conditional_velocity_function velocity,
+                                      const source *noise = nullptr)
+    {
+        fmatch_velocity_callbacks callbacks = fmatch_velocity_callbacks();
+        callbacks.struct_size = sizeof callbacks;
+        callbacks.evaluate = evaluate_conditional_rows;
+        callbacks.destroy = detail::delete_user<conditional_velocity_function>;
+        callbacks.user = new conditional_velocity_function(std::move(velocity));
+        callbacks.condition_dim = condition_dim;
+        callbacks.null_condition =
+            null_condition ? FMATCH_NULL_CONDITION_ACCEPTED : FMATCH_NULL_CONDITION_REFUSED;
+        model made;
+        detail::check(fmatch_model_create_callback(made.out(), parent.get(), dim, &callbacks,
+                                                   noise ? noise->get() : nullptr));
+        return made;
+    }
+
     /** The model of a file that save() wrote. */
     static model load(const context &parent, const std::string &path)
     {
@@ -706,16 +743,32 @@ class model : public detail::owner<fmatch_model, fmatch_model_destroy>
         return fmatch_model_get_dim(get());
     }
 
-    /** v [n, dim] for x [n, dim] at times t [n]. */
-    void evaluate(std::int64_t n, const float *x, const float *t, float *v) const
+    /** Columns of a condition; 0 for a model without. */
+    std::int32_t condition_dim() const noexcept
     {
-        detail::check(fmatch_model_evaluate(get(), n, x, t, nullptr, v));
+        return fmatch_model_get_condition_dim(get());
     }
 
-    std::vector<float> evaluate(const std::vector<float> &x, const std::vector<float> &t) const
+    /** Labels that the first column of a condition may hold; 0 if it is no label. */
+    std::int32_t count_classes() const noexcept
+    {
+        return fmatch_model_count_classes(get());
+    }
+
+    /** v [n, dim] for x [n, dim] at times t [n], under conditions [n, condition_dim]. */
+    void evaluate(std::int64_t n, const float *x, const float *t, float *v,
+                  const float *condition = nullptr) const
+    {
+        detail::check(fmatch_model_evaluate(get(), n, x, t, condition, v));
+    }
+
+    /** An empty condition is none, or the null condition of all rows. */
+    std::vector<float> evaluate(const std::vector<float> &x, const std::vector<float> &t,
+                                const std::vector<float> &condition = std::vector<float>()) const
     {
         std::vector<float> v = detail::room<float>(rows_of(x, t), dim());
-        evaluate(rows_of(x, t), x.data(), t.data(), v.data());
+        evaluate(rows_of(x, t), x.data(), t.data(), v.data(),
+                 detail::conditions_in(condition, rows_of(x, t), condition_dim()));
         return v;
     }
 
@@ -829,6 +882,15 @@ class model : public detail::owner<fmatch_model, fmatch_model_destroy>
     {
         return detail::guarded([&]() -> std::int32_t {
             (*static_cast<velocity_function *>(user))(n, x, t, v);
+            return 0;
+        });
+    }
+
+    static std::int32_t evaluate_conditional_rows(void *user, std::int64_t n, const float *x,
+                                                  const float *t, const float *condition, float *v)
+    {
+        return detail::guarded([&]() -> std::int32_t {
+            (*static_cast<conditional_velocity_function *>(user))(n, x, t, condition, v);
             return 0;
         });
     }
@@ -991,63 +1053,74 @@ class sampler : public detail::owner<fmatch_sampler, fmatch_sampler_destroy>
 {
   public:
     explicit sampler(const model &field, const fmatch_sampler_config &config = sampler_config())
-        : dim_(field.dim())
+        : dim_(field.dim()), condition_dim_(field.condition_dim())
     {
         detail::check(fmatch_sampler_create(out(), field.get(), &config));
     }
 
-    /** n samples, x [n, dim]. */
-    void draw(std::uint64_t seed, std::int64_t first_row, std::int64_t n, float *x)
+    /** n samples, x [n, dim], under conditions [n, condition_dim]. */
+    void draw(std::uint64_t seed, std::int64_t first_row, std::int64_t n, float *x,
+              const float *condition = nullptr)
     {
-        detail::check(fmatch_sampler_draw(get(), seed, first_row, n, nullptr, x));
+        detail::check(fmatch_sampler_draw(get(), seed, first_row, n, condition, x));
     }
 
-    std::vector<float> draw(std::uint64_t seed, std::int64_t first_row, std::int64_t n)
+    /** Here and below, an empty condition is none, or the null condition of all rows. */
+    std::vector<float> draw(std::uint64_t seed, std::int64_t first_row, std::int64_t n,
+                            const std::vector<float> &condition = std::vector<float>())
     {
         std::vector<float> x = detail::room<float>(n, dim_);
-        draw(seed, first_row, n, x.data());
+        draw(seed, first_row, n, x.data(), conditions(condition, n));
         return x;
     }
 
     /** As draw, keeping every step: [count_times, n, dim]. */
     void draw_trajectory(std::uint64_t seed, std::int64_t first_row, std::int64_t n,
-                         float *trajectory)
+                         float *trajectory, const float *condition = nullptr)
     {
         detail::check(
-            fmatch_sampler_draw_trajectory(get(), seed, first_row, n, nullptr, trajectory));
+            fmatch_sampler_draw_trajectory(get(), seed, first_row, n, condition, trajectory));
     }
 
-    std::vector<float> draw_trajectory(std::uint64_t seed, std::int64_t first_row, std::int64_t n)
+    std::vector<float> draw_trajectory(std::uint64_t seed, std::int64_t first_row, std::int64_t n,
+                                       const std::vector<float> &condition = std::vector<float>())
     {
         std::vector<float> trajectory = detail::room<float>(n, dim_ * count_times());
-        draw_trajectory(seed, first_row, n, trajectory.data());
+        draw_trajectory(seed, first_row, n, trajectory.data(), conditions(condition, n));
         return trajectory;
     }
 
     /** x_end [n, dim] for x_start [n, dim], which may be the same array. */
-    void integrate(std::int64_t n, const float *x_start, float *x_end)
+    void integrate(std::int64_t n, const float *x_start, float *x_end,
+                   const float *condition = nullptr)
     {
-        detail::check(fmatch_sampler_integrate(get(), n, x_start, nullptr, x_end));
+        detail::check(fmatch_sampler_integrate(get(), n, x_start, condition, x_end));
     }
 
-    std::vector<float> integrate(const std::vector<float> &x_start)
+    std::vector<float> integrate(const std::vector<float> &x_start,
+                                 const std::vector<float> &condition = std::vector<float>())
     {
+        const std::int64_t n = detail::rows_in("x_start", x_start.size(), dim_);
         std::vector<float> x_end(x_start.size());
-        integrate(detail::rows_in("x_start", x_start.size(), dim_), x_start.data(), x_end.data());
+        integrate(n, x_start.data(), x_end.data(), conditions(condition, n));
         return x_end;
     }
 
     /** As integrate, keeping every step: [count_times, n, dim]. */
-    void integrate_trajectory(std::int64_t n, const float *x_start, float *trajectory)
+    void integrate_trajectory(std::int64_t n, const float *x_start, float *trajectory,
+                              const float *condition = nullptr)
     {
-        detail::check(fmatch_sampler_integrate_trajectory(get(), n, x_start, nullptr, trajectory));
+        detail::check(
+            fmatch_sampler_integrate_trajectory(get(), n, x_start, condition, trajectory));
     }
 
-    std::vector<float> integrate_trajectory(const std::vector<float> &x_start)
+    std::vector<float>
+    integrate_trajectory(const std::vector<float> &x_start,
+                         const std::vector<float> &condition = std::vector<float>())
     {
         const std::int64_t n = detail::rows_in("x_start", x_start.size(), dim_);
         std::vector<float> trajectory = detail::room<float>(n, dim_ * count_times());
-        integrate_trajectory(n, x_start.data(), trajectory.data());
+        integrate_trajectory(n, x_start.data(), trajectory.data(), conditions(condition, n));
         return trajectory;
     }
 
@@ -1071,7 +1144,12 @@ class sampler : public detail::owner<fmatch_sampler, fmatch_sampler_destroy>
     }
 
   private:
-    std::int32_t dim_;
+    const float *conditions(const std::vector<float> &condition, std::int64_t n) const
+    {
+        return detail::conditions_in(condition, n, condition_dim_);
+    }
+
+    std::int32_t dim_, condition_dim_;
 };
 
 /** Energy distance between x [n, dim] and y [m, dim]. */

@@ -25,8 +25,20 @@ enum fmatch_activation {
     FMATCH_ACTIVATION_SOFTPLUS = 7 /**< beta = 1 */
 };
 
+/** Whether a conditional model can be asked without a condition, as guidance does. */
+enum fmatch_null_condition {
+    FMATCH_NULL_CONDITION_REFUSED = 0,
+    /** Yes; in a network, learned vectors stand for the condition that is not there. */
+    FMATCH_NULL_CONDITION_ACCEPTED = 1
+};
+
 /**
- * Configuration of a multilayer perceptron with input [t, x] and output v.
+ * Configuration of a multilayer perceptron with input [t, x, condition] and output v.
+ *
+ * A condition is a row of condition_dim columns. With classes > 0 its first column is a label, a
+ * whole number from 0 to classes - 1, which the network sees as a learned vector of embedding_dim
+ * numbers; the other columns it sees as they are. A row that begins with nan, or NULL for all rows,
+ * is the null condition.
  *
  * Standardisation: with mean m and deviation s of the data, the network sees y = (x - m) / s, and
  * the flow, its noise included, lives in y; v is returned in the units of x. So the default noise
@@ -42,7 +54,8 @@ typedef struct fmatch_mlp_config {
     uint32_t flags;               /**< 0 */
     /**
      * Seed of the initialisation, U(-1/sqrt(fan_in), 1/sqrt(fan_in)) for every weight and bias as
-     * torch.nn.Linear has it. Default 0.
+     * torch.nn.Linear has it, N(0, 1) for the vectors of labels and of the null condition as
+     * torch.nn.Embedding has it. Default 0.
      */
     uint64_t seed;
     const float *data_mean; /**< [dim], finite, or NULL: 0 */
@@ -50,6 +63,10 @@ typedef struct fmatch_mlp_config {
     const float *data_std;
     /** The distribution at t = 0, of dimension dim, in data units; kept. NULL: N(mean, std^2). */
     const fmatch_source *noise;
+    int32_t condition_dim;  /**< columns of a condition, 0 to 65536. Default 0: none. */
+    int32_t classes;        /**< labels in the first of them, 0 to 65536. Default 0: no labels. */
+    int32_t embedding_dim;  /**< of a label, 0 to 65536. Default 0: classes, at most 16. */
+    int32_t null_condition; /**< an fmatch_null_condition. Default REFUSED. */
 } fmatch_mlp_config;
 
 /** A user's velocity field. */
@@ -57,8 +74,9 @@ typedef struct fmatch_velocity_callbacks {
     uint32_t struct_size; /**< sizeof(fmatch_velocity_callbacks) */
     uint32_t flags;       /**< 0 */
     /**
-     * Write v [n, dim] for x [n, dim] at times t [n]; condition is NULL. May be called from several
-     * threads when the model is used so.
+     * Write v [n, dim] for x [n, dim] at times t [n] under conditions [n, condition_dim]: NULL for
+     * the null condition or where condition_dim is 0. May be called from several threads when the
+     * model is used so.
      *
      * Returns 0; any other value stops the call with FMATCH_ERROR_CALLBACK, and a negative one is
      * the custom. What it writes must be finite.
@@ -68,6 +86,8 @@ typedef struct fmatch_velocity_callbacks {
     /** Or NULL; called once, with the last reference or when create fails. */
     void (*destroy)(void *user);
     void *user;
+    int32_t condition_dim;  /**< columns of a condition, 0 to 65536 */
+    int32_t null_condition; /**< an fmatch_null_condition */
 } fmatch_velocity_callbacks;
 
 /** One named array of parameters, as PyTorch lays it out. */
@@ -75,7 +95,11 @@ typedef struct fmatch_tensor_info {
     uint32_t struct_size; /**< sizeof(fmatch_tensor_info), set by the caller */
     int32_t rank;         /**< 1 or 2 */
     int64_t shape[2];     /**< [out, in] for a weight, [out, 1] for a bias */
-    /** "net.0.weight", "net.0.bias", "net.2.weight", ...; lives as long as the model. */
+    /**
+     * "net.0.weight", "net.0.bias", "net.2.weight", ..., then "embedding.weight" [classes,
+     * embedding_dim], with the null condition's vector as one more row, and "null_condition" for
+     * the columns that are no label. Lives as long as the model.
+     */
     const char *name;
 } fmatch_tensor_info;
 
@@ -85,7 +109,8 @@ typedef struct fmatch_tensor_map {
     int32_t renamed;      /**< arrays that are listed by name, >= 0 */
     /**
      * What the file has in place of the leading "net.": "" for the state of a bare
-     * torch.nn.Sequential, "model.net." for one inside a module. NULL: "net.".
+     * torch.nn.Sequential, "model.net." for one inside a module. NULL: "net.". Names that do not
+     * begin with "net." stay.
      */
     const char *prefix;
     /** [renamed], each one of the model's, for instance "net.0.weight"; or NULL for none */
@@ -175,6 +200,12 @@ FMATCH_API void fmatch_model_destroy(fmatch_model **model);
 /** Columns of x; 0 for NULL. */
 FMATCH_API int32_t fmatch_model_get_dim(const fmatch_model *model);
 
+/** Columns of a condition; 0 for a model without conditions or NULL. */
+FMATCH_API int32_t fmatch_model_get_condition_dim(const fmatch_model *model);
+
+/** Labels that the first column of a condition may hold; 0 if it is no label, or for NULL. */
+FMATCH_API int32_t fmatch_model_count_classes(const fmatch_model *model);
+
 /**
  * Evaluate the velocity v(x, t).
  *
@@ -182,7 +213,7 @@ FMATCH_API int32_t fmatch_model_get_dim(const fmatch_model *model);
  * @param n          rows, 0 to 2^44 / dim.
  * @param x          [n, dim], finite.
  * @param t          [n], finite; the field was learned on [0, 1].
- * @param condition  NULL: the model has no condition.
+ * @param condition  [n, condition_dim]; NULL: none, or the null condition of all rows.
  * @param v          [n, dim], written. May be x. On failure its contents are unspecified.
  *
  * @return FMATCH_OK · FMATCH_ERROR_ARGUMENT · FMATCH_ERROR_NOT_FINITE (input, or output: detail

@@ -23,6 +23,17 @@ enum fmatch_solver {
     FMATCH_SOLVER_RK4 = 3       /**< order 4, 4 NFE; the classical method */
 };
 
+/**
+ * Classifier-free guidance, Ho and Salimans 2022, in the two conventions of the field: the
+ * velocities under the condition, v_c, and under the null condition, v_0, are combined. A row whose
+ * condition is the null condition stays as it is.
+ */
+enum fmatch_guidance {
+    FMATCH_GUIDANCE_NONE = 0,  /**< v_c */
+    FMATCH_GUIDANCE_SCALE = 1, /**< v_0 + s (v_c - v_0): 1 is none, 0 leaves the condition out */
+    FMATCH_GUIDANCE_WEIGHT = 2 /**< (1 + w) v_c - w v_0: 0 is none; the same as s = 1 + w */
+};
+
 /** Configuration of a sampler. */
 typedef struct fmatch_sampler_config {
     uint32_t struct_size; /**< written by init */
@@ -31,6 +42,11 @@ typedef struct fmatch_sampler_config {
     double t_start;       /**< in [0, 1]. Default 0, noise. */
     /** In [0, 1], not t_start. Default 1, data. Below t_start the flow runs backward. */
     double t_end;
+    double guidance_strength; /**< s or w. Default 0. */
+    double guidance_t_start;  /**< guidance acts from here, in [0, 1]. Default 0. */
+    double guidance_t_end;    /**< to here, in [guidance_t_start, 1]. Default 1. */
+    int32_t guidance;         /**< an fmatch_guidance. Default NONE. */
+    uint32_t flags;           /**< 0 */
 } fmatch_sampler_config;
 
 #ifdef __cplusplus
@@ -53,7 +69,8 @@ FMATCH_API void fmatch_sampler_config_init_sized(fmatch_sampler_config *config, 
  * @param model    any. Each call uses the parameters that the model has when it begins.
  * @param config   or NULL for the recommended values.
  *
- * @return FMATCH_OK · FMATCH_ERROR_ARGUMENT · FMATCH_ERROR_STRUCT_SIZE · FMATCH_ERROR_NO_MEMORY.
+ * @return FMATCH_OK · FMATCH_ERROR_ARGUMENT · FMATCH_ERROR_STRUCT_SIZE · FMATCH_ERROR_UNSUPPORTED
+ * (guidance of a model that does not accept the null condition) · FMATCH_ERROR_NO_MEMORY.
  */
 FMATCH_API FMATCH_WARN_UNUSED fmatch_status fmatch_sampler_create(
     fmatch_sampler **sampler, const fmatch_model *model, const fmatch_sampler_config *config);
@@ -71,7 +88,7 @@ FMATCH_API void fmatch_sampler_destroy(fmatch_sampler **sampler);
  * @param first_row  index of the first row in the stream of this seed, 0 to 2^44 - n: draw 1000 now
  * and 1000 later without repeats.
  * @param n          rows to draw, 0 to 2^44 / dim.
- * @param condition  NULL: the model has no condition.
+ * @param condition  [n, condition_dim]; NULL: none, or the null condition of all rows.
  * @param x          [n, dim], written. On failure its contents are unspecified, and the sampler can
  * be used again.
  *
@@ -97,7 +114,7 @@ fmatch_sampler_draw_trajectory(fmatch_sampler *sampler, uint64_t seed, int64_t f
  * @param sampler    any.
  * @param n          rows, 0 to 2^44 / dim.
  * @param x_start    [n, dim], finite.
- * @param condition  NULL: the model has no condition.
+ * @param condition  [n, condition_dim]; NULL: none, or the null condition of all rows.
  * @param x_end      [n, dim], written. May be x_start. On failure its contents are unspecified.
  *
  * @return FMATCH_OK · FMATCH_ERROR_ARGUMENT · FMATCH_ERROR_NOT_FINITE (detail names the row, and t)
@@ -128,7 +145,9 @@ FMATCH_API int64_t fmatch_sampler_count_times(const fmatch_sampler *sampler);
 FMATCH_API FMATCH_WARN_UNUSED fmatch_status fmatch_sampler_get_times(const fmatch_sampler *sampler,
                                                                      double *times);
 
-/** Evaluations of the velocity field that a row costs (NFE); 0 for NULL. */
+/**
+ * Evaluations of the velocity field that a row costs (NFE), two for each guided one; 0 for NULL.
+ */
 FMATCH_API int64_t fmatch_sampler_count_evaluations(const fmatch_sampler *sampler);
 
 #ifdef __cplusplus

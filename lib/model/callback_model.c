@@ -25,15 +25,16 @@ static int64_t callback_scratch_size(const fmatch_model *model, int64_t n)
 
 static fmatch_status callback_evaluate(const fmatch_model *model,
                                        const struct parameter_snapshot *snapshot, float *scratch,
-                                       int64_t n, const float *x, const float *t, float *v)
+                                       const struct model_rows *rows, float *v)
 {
     (void)snapshot;
+    const float *x = rows->x;
     if (v == x) /* which is ours to allow, not for the user's function to expect */
-        x = memcpy(scratch, x, (size_t)(n * model->dim) * sizeof *x);
+        x = memcpy(scratch, x, (size_t)(rows->n * model->dim) * sizeof *x);
     const fmatch_velocity_callbacks *c = &((const struct callback_model *)model)->shared->callbacks;
     struct status_kept kept;
     status_keep(&kept);
-    const int32_t code = c->evaluate(c->user, n, x, t, NULL, v);
+    const int32_t code = c->evaluate(c->user, rows->n, x, rows->t, rows->condition, v);
     status_restore(&kept);
     return status_of_callback("evaluate", code);
 }
@@ -62,6 +63,7 @@ static fmatch_status callback_copy(fmatch_model **copy, const fmatch_model *mode
     struct shared_callbacks *shared = ((const struct callback_model *)model)->shared;
     reference_count_retain(&shared->references);
     ((struct callback_model *)*copy)->shared = shared;
+    (*copy)->condition = model->condition;
     return FMATCH_OK;
 }
 
@@ -73,6 +75,9 @@ static fmatch_status create(fmatch_model **model, fmatch_context *context, int32
     CHECK_NOT_NULL(context);
     CHECK_RANGE("dim", dim, 1, DIM_MAX);
     RETURN_IF_FAILED(configuration_check_flags("callbacks->flags", callbacks->flags));
+    CHECK_RANGE("callbacks->condition_dim", callbacks->condition_dim, 0, DIM_MAX);
+    CHECK_RANGE("callbacks->null_condition", callbacks->null_condition,
+                FMATCH_NULL_CONDITION_REFUSED, FMATCH_NULL_CONDITION_ACCEPTED);
     if (!callbacks->evaluate)
         return status_fail(FMATCH_ERROR_ARGUMENT, "callbacks->evaluate is NULL");
 
@@ -87,6 +92,9 @@ static fmatch_status create(fmatch_model **model, fmatch_context *context, int32
         if (shared) {
             reference_count_init(&shared->references);
             shared->callbacks = *callbacks;
+            created->condition = (struct condition){.columns = callbacks->condition_dim,
+                                                    .null = callbacks->null_condition ==
+                                                            FMATCH_NULL_CONDITION_ACCEPTED};
             ((struct callback_model *)created)->shared = shared;
             *model = created;
             return FMATCH_OK;

@@ -105,15 +105,15 @@ static int64_t closed_form_scratch_size(const fmatch_model *model, int64_t n)
 
 static fmatch_status closed_form_evaluate(const fmatch_model *model,
                                           const struct parameter_snapshot *snapshot, float *scratch,
-                                          int64_t n, const float *x, const float *t, float *v)
+                                          const struct model_rows *rows, float *v)
 {
     (void)snapshot;
     const struct mixture *m = ((const struct closed_form_model *)model)->mixture;
     const int32_t dim = model->dim;
     const struct row row = row_in(m, (double *)(void *)scratch); /* aligned for any type */
-    for (int64_t i = 0; i < n; i++) {
-        widen(dim, x + i * dim, row.x);
-        velocity_at(m, schedule_linear(t[i]), row.x, row.share, row.v);
+    for (int64_t i = 0; i < rows->n; i++) {
+        widen(dim, rows->x + i * dim, row.x);
+        velocity_at(m, schedule_linear(rows->t[i]), row.x, row.share, row.v);
         for (int32_t j = 0; j < dim; j++)
             v[i * dim + j] = (float)row.v[j];
     }

@@ -17,9 +17,37 @@ static void name_tensor(struct tensor *t, int32_t layer, const char *what)
     snprintf(t->name, sizeof t->name, "net.%d.%s", (int)(2 * layer), what);
 }
 
+static int32_t input_width(const struct mlp *mlp)
+{
+    return 1 + mlp->dim + condition_width(&mlp->condition);
+}
+
+/* The vectors that stand for labels and for the null condition, behind the layers. */
+static void lay_out_condition(struct mlp *mlp)
+{
+    struct condition *c = &mlp->condition;
+    const int32_t plain = condition_plain_columns(c);
+    struct tensor *next = mlp->layout.tensor + mlp->layout.tensors;
+    if (c->classes > 0) {
+        c->label_vectors = mlp->layout.count;
+        *next++ = (struct tensor){.name = "embedding.weight",
+                                  .rank = 2,
+                                  .shape = {c->classes + (c->null ? 1 : 0), c->embedding},
+                                  .offset = c->label_vectors};
+        mlp->layout.count += (int64_t)(c->classes + (c->null ? 1 : 0)) * c->embedding;
+    }
+    if (c->null && plain > 0) {
+        c->null_vector = mlp->layout.count;
+        *next++ = (struct tensor){
+            .name = "null_condition", .rank = 1, .shape = {plain, 1}, .offset = c->null_vector};
+        mlp->layout.count += plain;
+    }
+    mlp->layout.tensors = (int32_t)(next - mlp->layout.tensor);
+}
+
 static void lay_out(struct mlp *mlp, const int32_t *hidden_widths)
 {
-    int32_t in = 1 + mlp->dim;
+    int32_t in = input_width(mlp);
     int64_t offset = 0, packed = 0;
     mlp->widest = in;
     for (int32_t l = 0; l < mlp->layers; l++) {
@@ -40,25 +68,27 @@ static void lay_out(struct mlp *mlp, const int32_t *hidden_widths)
     mlp->layout.tensors = 2 * mlp->layers;
     mlp->layout.count = offset;
     mlp->packed_count = packed;
+    lay_out_condition(mlp);
 }
 
 fmatch_status mlp_init(struct mlp *mlp, fmatch_context *context, const struct mlp_shape *shape)
 {
     const fmatch_allocator *allocator = &context->allocator;
-    const int32_t layers = shape->hidden_layers + 1;
+    const int32_t layers = shape->hidden_layers + 1, tensors = 2 * layers + CONDITION_TENSORS_MAX;
     *mlp = (struct mlp){.kernels = context->kernels,
                         .products = context->products,
                         .dim = shape->dim,
                         .layers = layers,
-                        .activation = shape->activation};
+                        .activation = shape->activation,
+                        .condition = shape->condition};
     if (context->matmul != FMATCH_MATMUL_BLAS)
         mlp->matmul.kernels = context->products;
     mlp->layer = allocation_create(allocator, layers, sizeof *mlp->layer);
-    mlp->layout.tensor = allocation_create(allocator, 2 * layers, sizeof *mlp->layout.tensor);
+    mlp->layout.tensor = allocation_create(allocator, tensors, sizeof *mlp->layout.tensor);
     if (!mlp->layer || !mlp->layout.tensor) {
         mlp_destroy(mlp, allocator);
-        return status_no_memory((size_t)layers *
-                                (sizeof *mlp->layer + 2 * sizeof *mlp->layout.tensor));
+        return status_no_memory((size_t)layers * sizeof *mlp->layer +
+                                (size_t)tensors * sizeof *mlp->layout.tensor);
     }
     lay_out(mlp, shape->hidden_widths);
     return FMATCH_OK;
@@ -76,6 +106,10 @@ void mlp_initialise(const struct mlp *mlp, const struct random_stream *stream, f
     for (int32_t i = 0; i < mlp->layout.tensors; i++) {
         const struct tensor *t = &mlp->layout.tensor[i];
         const int64_t count = t->shape[0] * t->shape[1];
+        if (i >= 2 * mlp->layers) {
+            random_stream_normal(stream, (uint32_t)i, 0, count, parameters + t->offset);
+            continue;
+        }
         const float bound = (float)(1.0 / sqrt((double)mlp->layer[i / 2].in));
         float *values = parameters + t->offset;
         random_stream_uniform(stream, (uint32_t)i, 0, count, values);
@@ -91,12 +125,17 @@ void mlp_pack(const struct mlp *mlp, const float *values, float *packed)
         linear_pack(&mlp->layer[l], &m, values, packed);
 }
 
-static void join_input(int64_t n, int32_t dim, const float *t, const float *x, float *input)
+static void join_input(const struct mlp *mlp, const float *parameters, const struct mlp_rows *rows,
+                       float *input)
 {
-    for (int64_t i = 0; i < n; i++) {
-        input[i * (dim + 1)] = t[i];
-        memcpy(input + i * (dim + 1) + 1, x + i * dim, (size_t)dim * sizeof *x);
+    const int32_t dim = mlp->dim, width = input_width(mlp);
+    for (int64_t i = 0; i < rows->n; i++) {
+        input[i * width] = rows->t[i];
+        memcpy(input + i * width + 1, rows->x + i * dim, (size_t)dim * sizeof *input);
     }
+    if (mlp->condition.columns > 0)
+        condition_embed(&mlp->condition, parameters, rows->n, rows->condition, input + 1 + dim,
+                        width);
 }
 
 /* ---- evaluation ---- */
@@ -116,10 +155,11 @@ int64_t mlp_evaluate_size(const struct mlp *mlp, int64_t n)
 }
 
 static void evaluate_together(const struct mlp *mlp, struct parameter_view parameters,
-                              float *scratch, int64_t n, const float *t, const float *x, float *v)
+                              float *scratch, const struct mlp_rows *rows, float *v)
 {
+    const int64_t n = rows->n;
     float *from = scratch, *to = scratch + n * mlp->widest;
-    join_input(n, mlp->dim, t, x, from);
+    join_input(mlp, parameters.values, rows, from);
     for (int32_t l = 0; l < mlp->layers - 1; l++) {
         const struct linear *layer = &mlp->layer[l];
         linear_forward(layer, &mlp->matmul, parameters, n, from, to);
@@ -131,13 +171,25 @@ static void evaluate_together(const struct mlp *mlp, struct parameter_view param
     linear_forward(&mlp->layer[mlp->layers - 1], &mlp->matmul, parameters, n, from, v);
 }
 
+static struct mlp_rows some_rows(const struct mlp *mlp, const struct mlp_rows *all, int64_t first,
+                                 int64_t n)
+{
+    return (struct mlp_rows){
+        .n = n,
+        .t = all->t + first,
+        .x = all->x + first * mlp->dim,
+        .condition = all->condition ? all->condition + first * mlp->condition.columns : NULL};
+}
+
 void mlp_evaluate(const struct mlp *mlp, struct parameter_view parameters, float *scratch,
-                  int64_t n, const float *t, const float *x, float *v)
+                  const struct mlp_rows *rows, float *v)
 {
     const int64_t together = rows_together(mlp);
-    for (int64_t i = 0; i < n; i += together)
-        evaluate_together(mlp, parameters, scratch, n - i < together ? n - i : together, t + i,
-                          x + i * mlp->dim, v + i * mlp->dim);
+    for (int64_t i = 0; i < rows->n; i += together) {
+        const int64_t n = rows->n - i < together ? rows->n - i : together;
+        const struct mlp_rows some = some_rows(mlp, rows, i, n);
+        evaluate_together(mlp, parameters, scratch, &some, v + i * mlp->dim);
+    }
 }
 
 /* ---- training ---- */
@@ -145,7 +197,7 @@ void mlp_evaluate(const struct mlp *mlp, struct parameter_view parameters, float
 fmatch_status mlp_tape_create(struct mlp_tape *tape, const struct mlp *mlp,
                               const fmatch_allocator *allocator, int64_t rows)
 {
-    int64_t floats = 1 + mlp->dim + 2 * (int64_t)mlp->widest;
+    int64_t floats = input_width(mlp) + 2 * (int64_t)mlp->widest;
     for (int32_t l = 0; l < mlp->layers; l++)
         floats += 2 * (int64_t)mlp->layer[l].out;
 
@@ -220,9 +272,10 @@ static void run_shares(fmatch_context *context, void (*task)(void *argument, int
 }
 
 float *mlp_forward(const struct mlp *mlp, const struct mlp_pass *pass, struct mlp_tape *tape,
-                   int64_t n, const float *t, const float *x)
+                   const struct mlp_rows *rows)
 {
-    join_input(n, mlp->dim, t, x, tape->input);
+    const int64_t n = rows->n;
+    join_input(mlp, pass->parameters.values, rows, tape->input);
     const float *from = tape->input;
     for (int32_t l = 0; l < mlp->layers; l++) {
         const struct linear *layer = &mlp->layer[l];
@@ -237,15 +290,31 @@ float *mlp_forward(const struct mlp *mlp, const struct mlp_pass *pass, struct ml
     return tape->output[mlp->layers - 1];
 }
 
-void mlp_backward(const struct mlp *mlp, const struct mlp_pass *pass, struct mlp_tape *tape,
-                  int64_t n, bool accumulate, float *gradient)
+/* The part of the gradient that goes to the vectors of labels and of the null condition, from dx of
+ * the first layer. */
+static void condition_backward(const struct mlp *mlp, const struct mlp_rows *rows, const float *dx,
+                               bool accumulate, float *gradient)
 {
+    const struct tensor *last_bias = &mlp->layout.tensor[2 * mlp->layers - 1];
+    const int64_t behind_layers = last_bias->offset + last_bias->shape[0];
+    if (!accumulate)
+        memset(gradient + behind_layers, 0,
+               (size_t)(mlp->layout.count - behind_layers) * sizeof *gradient);
+    condition_embed_gradient(&mlp->condition, rows->n, rows->condition, dx + 1 + mlp->dim,
+                             input_width(mlp), gradient);
+}
+
+void mlp_backward(const struct mlp *mlp, const struct mlp_pass *pass, struct mlp_tape *tape,
+                  const struct mlp_rows *rows, bool accumulate, float *gradient)
+{
+    const int64_t n = rows->n;
+    const bool input_learns = mlp->layout.tensors > 2 * mlp->layers;
     float *dz = tape->dz, *dx = tape->next;
     for (int32_t l = mlp->layers - 1; l >= 0; l--) {
         const struct linear *layer = &mlp->layer[l];
         const float *x = l > 0 ? tape->output[l - 1] : tape->input;
         linear_backward(layer, &pass->matmul, mlp->kernels, pass->parameters, n, x, dz, accumulate,
-                        gradient, l > 0 ? dx : NULL);
+                        gradient, l > 0 || input_learns ? dx : NULL);
         if (l == 0)
             break;
         struct share all = {
@@ -255,4 +324,6 @@ void mlp_backward(const struct mlp *mlp, const struct mlp_pass *pass, struct mlp
         dz = dx;
         dx = swap;
     }
+    if (input_learns)
+        condition_backward(mlp, rows, dx, accumulate, gradient);
 }

@@ -1,9 +1,10 @@
-/* Multilayer perceptron on rows [t, x] -> v: forward for evaluation, forward and backward for
- * training. */
+/* Multilayer perceptron on rows [t, x, condition] -> v: forward for evaluation, forward and
+ * backward for training. */
 #ifndef MODEL_MLP_H
 #define MODEL_MLP_H
 
 #include "context/context.h"
+#include "model/condition.h"
 #include "model/layer.h"
 #include "model/parameters.h"
 
@@ -19,6 +20,7 @@ struct mlp {
     int32_t layers; /* linear ones: hidden layers and the output */
     int32_t widest; /* of the input and all outputs */
     int32_t activation;
+    struct condition condition;
     struct linear *layer; /* [layers] */
     struct parameter_layout layout;
     int64_t packed_count; /* floats of all packed weights */
@@ -29,6 +31,7 @@ struct mlp_shape {
     int32_t dim, hidden_layers;
     const int32_t *hidden_widths; /* [hidden_layers] */
     int32_t activation;
+    struct condition condition; /* where its parameters are is for the mlp to say */
 };
 
 /* On failure nothing is held. */
@@ -44,14 +47,21 @@ void mlp_pack(const struct mlp *mlp, const float *values, float *packed);
 /* Floats of scratch that mlp_evaluate needs for n rows. */
 int64_t mlp_evaluate_size(const struct mlp *mlp, int64_t n);
 
-/* v [n, dim] from t [n] and x [n, dim]; v may be x. */
+/* What the network is asked about. */
+struct mlp_rows {
+    int64_t n;
+    const float *t, *x;     /* [n], [n, dim] */
+    const float *condition; /* [n, columns]; NULL: the null condition, if there are conditions */
+};
+
+/* v [n, dim], which may be x. */
 void mlp_evaluate(const struct mlp *mlp, struct parameter_view parameters, float *scratch,
-                  int64_t n, const float *t, const float *x, float *v);
+                  const struct mlp_rows *rows, float *v);
 
 /* What a forward pass leaves for the backward pass, in one block of floats. */
 struct mlp_tape {
     int64_t rows;     /* capacity */
-    float *input;     /* [rows, 1 + dim] */
+    float *input;     /* [rows, 1 + dim + condition] */
     float **output;   /* [layers] of [rows, out]: activated ones, the last one v */
     float **slope;    /* [layers - 1] of [rows, out]: derivatives of the activation */
     float *dz, *next; /* [rows, widest] each */
@@ -73,11 +83,11 @@ struct mlp_pass {
 
 /* v [n, dim], which lives on the tape. */
 float *mlp_forward(const struct mlp *mlp, const struct mlp_pass *pass, struct mlp_tape *tape,
-                   int64_t n, const float *t, const float *x);
+                   const struct mlp_rows *rows);
 
 /* Gradient with respect to all parameters, written or added to, from dv [n, dim] in tape->dz;
  * follows mlp_forward on the same rows. */
 void mlp_backward(const struct mlp *mlp, const struct mlp_pass *pass, struct mlp_tape *tape,
-                  int64_t n, bool accumulate, float *gradient);
+                  const struct mlp_rows *rows, bool accumulate, float *gradient);
 
 #endif

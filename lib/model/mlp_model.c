@@ -9,7 +9,7 @@
 #include <float.h>
 #include <string.h>
 
-enum { WIDTH_MAX = 65536 };
+enum { WIDTH_MAX = 65536, CLASSES_MAX = 65536, EMBEDDING_DEFAULT_MAX = 16 };
 
 struct mlp_model {
     fmatch_model model;
@@ -40,19 +40,20 @@ static int64_t mlp_model_scratch_size(const fmatch_model *model, int64_t n)
 
 static fmatch_status mlp_model_evaluate(const fmatch_model *model,
                                         const struct parameter_snapshot *snapshot, float *scratch,
-                                        int64_t n, const float *x, const float *t, float *v)
+                                        const struct model_rows *rows, float *v)
 {
     const struct mlp_model *m = (const struct mlp_model *)model;
     const struct parameter_view parameters = {.values = snapshot->values,
                                               .packed = snapshot->derived};
-    if (!m->mean) {
-        mlp_evaluate(&m->network, parameters, scratch, n, t, x, v);
-        return FMATCH_OK;
-    }
     const int32_t dim = model->dim;
-    mlp_model_standardise(model, n, x, v);
-    mlp_evaluate(&m->network, parameters, scratch, n, t, v, v);
-    for (int64_t i = 0; i < n; i++)
+    struct mlp_rows asked = {
+        .n = rows->n, .t = rows->t, .x = rows->x, .condition = rows->condition};
+    if (m->mean) {
+        mlp_model_standardise(model, rows->n, rows->x, v);
+        asked.x = v;
+    }
+    mlp_evaluate(&m->network, parameters, scratch, &asked, v);
+    for (int64_t i = 0; m->mean && i < rows->n; i++)
         for (int32_t j = 0; j < dim; j++)
             v[i * dim + j] *= m->std[j];
     return FMATCH_OK;
@@ -131,9 +132,42 @@ static fmatch_status check_standardisation(const fmatch_mlp_config *c)
     return FMATCH_OK;
 }
 
+fmatch_status mlp_config_check_condition(const fmatch_mlp_config *c)
+{
+    CHECK_RANGE("config->condition_dim", c->condition_dim, 0, DIM_MAX);
+    CHECK_RANGE("config->classes", c->classes, 0, CLASSES_MAX);
+    CHECK_RANGE("config->embedding_dim", c->embedding_dim, 0, WIDTH_MAX);
+    CHECK_RANGE("config->null_condition", c->null_condition, FMATCH_NULL_CONDITION_REFUSED,
+                FMATCH_NULL_CONDITION_ACCEPTED);
+    if (c->condition_dim == 0 && (c->classes > 0 || c->null_condition))
+        return status_fail(
+            FMATCH_ERROR_ARGUMENT,
+            "config->%s is %d while config->condition_dim is 0; a label is the first "
+            "column of a condition",
+            c->classes > 0 ? "classes" : "null_condition",
+            (int)(c->classes > 0 ? c->classes : c->null_condition));
+    if (c->classes == 0 && c->embedding_dim > 0)
+        return status_fail(FMATCH_ERROR_ARGUMENT,
+                           "config->embedding_dim is %d while config->classes is 0",
+                           (int)c->embedding_dim);
+    return FMATCH_OK;
+}
+
+struct condition mlp_config_condition(const fmatch_mlp_config *c)
+{
+    int32_t embedding = c->embedding_dim;
+    if (c->classes > 0 && embedding == 0)
+        embedding = c->classes < EMBEDDING_DEFAULT_MAX ? c->classes : EMBEDDING_DEFAULT_MAX;
+    return (struct condition){.columns = c->condition_dim,
+                              .classes = c->classes,
+                              .embedding = embedding,
+                              .null = c->null_condition == FMATCH_NULL_CONDITION_ACCEPTED};
+}
+
 static fmatch_status check_config(const fmatch_mlp_config *c)
 {
     CHECK_RANGE("config->dim", c->dim, 1, DIM_MAX);
+    RETURN_IF_FAILED(mlp_config_check_condition(c));
     CHECK_RANGE("config->activation", c->activation, FMATCH_ACTIVATION_GELU,
                 FMATCH_ACTIVATION_SOFTPLUS);
     RETURN_IF_FAILED(configuration_check_flags("config->flags", c->flags));
@@ -176,7 +210,8 @@ static fmatch_status create(fmatch_model **model, fmatch_context *context,
     const struct mlp_shape shape = {.dim = c->dim,
                                     .hidden_layers = c->hidden_layers,
                                     .hidden_widths = widths,
-                                    .activation = c->activation};
+                                    .activation = c->activation,
+                                    .condition = mlp_config_condition(c)};
     if (status == FMATCH_OK)
         status = mlp_init(&m->network, context, &shape);
     const struct parameter_derivation packing = {
@@ -189,6 +224,7 @@ static fmatch_status create(fmatch_model **model, fmatch_context *context,
         return status;
     }
     created->layout = &m->network.layout;
+    created->condition = m->network.condition;
     *model = created;
     return FMATCH_OK;
 }
@@ -221,14 +257,20 @@ void mlp_model_describe(const fmatch_model *model, fmatch_mlp_config *config, in
     const struct mlp_model *m = (const struct mlp_model *)model;
     for (int32_t l = 0; l < m->network.layers - 1; l++)
         widths[l] = m->network.layer[l].out;
-    *config = (fmatch_mlp_config){.struct_size = sizeof *config,
-                                  .dim = model->dim,
-                                  .hidden_layers = m->network.layers - 1,
-                                  .hidden_widths = widths,
-                                  .activation = m->network.activation,
-                                  .data_mean = m->mean,
-                                  .data_std = m->std,
-                                  .noise = m->default_noise ? NULL : model->noise};
+    *config =
+        (fmatch_mlp_config){.struct_size = sizeof *config,
+                            .dim = model->dim,
+                            .hidden_layers = m->network.layers - 1,
+                            .hidden_widths = widths,
+                            .activation = m->network.activation,
+                            .condition_dim = model->condition.columns,
+                            .classes = model->condition.classes,
+                            .embedding_dim = model->condition.embedding,
+                            .null_condition = model->condition.null ? FMATCH_NULL_CONDITION_ACCEPTED
+                                                                    : FMATCH_NULL_CONDITION_REFUSED,
+                            .data_mean = m->mean,
+                            .data_std = m->std,
+                            .noise = m->default_noise ? NULL : model->noise};
 }
 
 static fmatch_status mlp_model_copy(fmatch_model **copy, const fmatch_model *model)

@@ -12,6 +12,11 @@ const struct mlp *mlp_model_network(const fmatch_model *model);
  * model's own, except that hidden_widths is `widths`, of MLP_HIDDEN_LAYERS_MAX. */
 void mlp_model_describe(const fmatch_model *model, fmatch_mlp_config *config, int32_t *widths);
 
+fmatch_status mlp_config_check_condition(const fmatch_mlp_config *config);
+
+/* How a network of this configuration, whose numbers are in range, sees a condition. */
+struct condition mlp_config_condition(const fmatch_mlp_config *config);
+
 /* y = (x - mean) / std on n rows; y may be x. */
 void mlp_model_standardise(const fmatch_model *model, int64_t n, const float *x, float *y);
 

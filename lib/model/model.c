@@ -69,6 +69,16 @@ int32_t fmatch_model_get_dim(const fmatch_model *model)
     return model ? model->dim : 0;
 }
 
+int32_t fmatch_model_get_condition_dim(const fmatch_model *model)
+{
+    return model ? model->condition.columns : 0;
+}
+
+int32_t fmatch_model_count_classes(const fmatch_model *model)
+{
+    return model ? model->condition.classes : 0;
+}
+
 /* ---- evaluation ---- */
 
 void model_view_begin(struct model_view *view)
@@ -85,10 +95,20 @@ void model_view_end(struct model_view *view)
     view->snapshot = NULL;
 }
 
-fmatch_status model_view_evaluate(const struct model_view *view, float *scratch, int64_t n,
-                                  const float *x, const float *t, float *v)
+fmatch_status model_view_evaluate(const struct model_view *view, float *scratch,
+                                  const struct model_rows *rows, float *v)
 {
-    return view->model->kind->evaluate(view->model, view->snapshot, scratch, n, x, t, v);
+    return view->model->kind->evaluate(view->model, view->snapshot, scratch, rows, v);
+}
+
+struct model_rows model_rows_part(const fmatch_model *model, const struct model_rows *all,
+                                  int64_t first, int64_t n)
+{
+    return (struct model_rows){
+        .n = n,
+        .x = all->x + first * model->dim,
+        .t = all->t + first,
+        .condition = all->condition ? all->condition + first * model->condition.columns : NULL};
 }
 
 /* ---- blocks of rows ---- */
@@ -155,7 +175,7 @@ fmatch_status model_blocks_run(const fmatch_model *model, const struct model_blo
 
 struct evaluation {
     struct model_view view;
-    const float *x, *t;
+    struct model_rows rows;
     float *v, *scratch;
     int64_t scratch_size; /* of a lane */
 };
@@ -169,26 +189,28 @@ static fmatch_status check_block(void *user, int64_t first, int64_t rows)
         return FMATCH_OK;
     const int64_t i = finite_first_not(rows * dim, v), row = first + i / dim;
     return status_fail(FMATCH_ERROR_NOT_FINITE, "row %lld of the batch: velocity is %s at t = %s",
-                       (long long)row, NUMBER(v[i]), NUMBER(e->t[row]));
+                       (long long)row, NUMBER(v[i]), NUMBER(e->rows.t[row]));
 }
 
 static fmatch_status evaluate_block(void *user, int32_t lane, int64_t first, int64_t rows)
 {
     const struct evaluation *e = user;
     const int32_t dim = e->view.model->dim;
-    RETURN_IF_FAILED(model_view_evaluate(&e->view, e->scratch + lane * e->scratch_size, rows,
-                                         e->x + first * dim, e->t + first, e->v + first * dim));
+    const struct model_rows block = model_rows_part(e->view.model, &e->rows, first, rows);
+    RETURN_IF_FAILED(model_view_evaluate(&e->view, e->scratch + lane * e->scratch_size, &block,
+                                         e->v + first * dim));
     return check_block(user, first, rows);
 }
 
 static fmatch_status check_rows(const fmatch_model *model, int64_t n, const float *x,
-                                const float *t, const float *v)
+                                const float *t, const float *condition, const float *v)
 {
     CHECK_NOT_NULL(x);
     CHECK_NOT_NULL(t);
     CHECK_NOT_NULL(v);
     RETURN_IF_FAILED(status_check_finite("x", 0, n, model->dim, x));
-    return status_check_finite("t", 0, n, 1, t);
+    RETURN_IF_FAILED(status_check_finite("t", 0, n, 1, t));
+    return condition_check(&model->condition, "condition", n, condition);
 }
 
 fmatch_status fmatch_model_evaluate(const fmatch_model *model, int64_t n, const float *x,
@@ -197,13 +219,12 @@ fmatch_status fmatch_model_evaluate(const fmatch_model *model, int64_t n, const 
     status_begin();
     CHECK_NOT_NULL(model);
     CHECK_RANGE("n", n, 0, SOURCE_ROWS_MAX / model->dim);
-    if (condition)
-        return status_fail(FMATCH_ERROR_ARGUMENT, "condition is not NULL; the model has none");
     if (n == 0)
         return FMATCH_OK;
-    RETURN_IF_FAILED(check_rows(model, n, x, t, v));
+    RETURN_IF_FAILED(check_rows(model, n, x, t, condition, v));
 
-    struct evaluation e = {.view = {.model = model}, .x = x, .t = t, .v = v};
+    struct evaluation e = {
+        .view = {.model = model}, .rows = {.n = n, .x = x, .t = t, .condition = condition}, .v = v};
     e.scratch_size = model->kind->scratch_size(model, n < MODEL_BLOCK_ROWS ? n : MODEL_BLOCK_ROWS);
     const int64_t floats = model_blocks_lanes(model, n) * e.scratch_size;
     e.scratch = allocation_create(&model->context->allocator, floats, sizeof *e.scratch);

@@ -6,11 +6,19 @@
 
 #include "base/reference_count.h"
 #include "context/context.h"
+#include "model/condition.h"
 #include "model/parameters.h"
 #include "source/source.h"
 
 /* Rows that a kind evaluates at once: enough for a product, few enough for the cache. */
 enum { MODEL_BLOCK_ROWS = 256 };
+
+/* What a velocity field is asked about. */
+struct model_rows {
+    int64_t n;
+    const float *x, *t;     /* [n, dim], [n] */
+    const float *condition; /* [n, columns]; NULL: the null condition, if there are conditions */
+};
 
 struct model_kind {
     bool on_calling_thread; /* it runs a user's function, which no other thread may */
@@ -20,7 +28,7 @@ struct model_kind {
     /* v [n, dim] for at most MODEL_BLOCK_ROWS rows; v may be x. Non-finite results are the caller's
      * to find. */
     fmatch_status (*evaluate)(const fmatch_model *model, const struct parameter_snapshot *snapshot,
-                              float *scratch, int64_t n, const float *x, const float *t, float *v);
+                              float *scratch, const struct model_rows *rows, float *v);
     fmatch_status (*copy)(fmatch_model **copy, const fmatch_model *model);
     /* What the kind holds, the struct itself left to the handle. */
     void (*destroy)(fmatch_model *model);
@@ -31,6 +39,7 @@ struct fmatch_model {
     const struct model_kind *kind;
     fmatch_context *context;
     int32_t dim;
+    struct condition condition; /* of no columns for a model without */
     fmatch_source *noise;
     const struct parameter_layout *layout; /* of no tensors for a model without parameters */
     struct parameter_store store;
@@ -55,8 +64,11 @@ void model_view_begin(struct model_view *view);
 void model_view_end(struct model_view *view);
 
 /* At most MODEL_BLOCK_ROWS rows, with scratch of the size that the kind says. */
-fmatch_status model_view_evaluate(const struct model_view *view, float *scratch, int64_t n,
-                                  const float *x, const float *t, float *v);
+fmatch_status model_view_evaluate(const struct model_view *view, float *scratch,
+                                  const struct model_rows *rows, float *v);
+
+struct model_rows model_rows_part(const fmatch_model *model, const struct model_rows *all,
+                                  int64_t first, int64_t n);
 
 /* Rows cut into blocks, which the lanes of a call share: each lane takes the next block that is
  * free, and has its own scratch. `block` must depend on the rows of its block alone. */

@@ -9,14 +9,16 @@
 #include "source/mixture_source.h"
 #include "source/normal_source.h"
 
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
 enum {
-    FORMAT_VERSION = 1,
+    FORMAT_VERSION = 2, /* 1 knows no conditions */
     WIDTHS_TEXT_SIZE = 8 * MLP_HIDDEN_LAYERS_MAX,
-    ARRAYS_MAX = 2 * (MLP_HIDDEN_LAYERS_MAX + 1) + 5,
-    SETTINGS_MAX = 8
+    TENSORS_MAX = 2 * (MLP_HIDDEN_LAYERS_MAX + 1) + CONDITION_TENSORS_MAX,
+    ARRAYS_MAX = TENSORS_MAX + 5,
+    SETTINGS_MAX = 16
 };
 
 static const char setting_version[] = "flowmatch.version", setting_kind[] = "flowmatch.kind",
@@ -44,6 +46,17 @@ static const char *const noise_names[] = {[NOISE_DEFAULT] = "default",
                                           [NOISE_STANDARD_NORMAL] = "standard_normal",
                                           [NOISE_GAUSSIAN_MIXTURE] = "gaussian_mixture"};
 
+/* Whole numbers that a file of version 1 does not have: 0, which is what leaving them out means. */
+static const struct {
+    const char *key;
+    size_t offset; /* in fmatch_mlp_config, of an int32_t */
+} later_numbers[] = {
+    {"flowmatch.condition_dim", offsetof(fmatch_mlp_config, condition_dim)},
+    {"flowmatch.classes", offsetof(fmatch_mlp_config, classes)},
+    {"flowmatch.embedding_dim", offsetof(fmatch_mlp_config, embedding_dim)},
+    {"flowmatch.null_condition", offsetof(fmatch_mlp_config, null_condition)},
+};
+
 #define COUNT(array) ((int32_t)(sizeof(array) / sizeof(array)[0]))
 
 /* ---- saving ---- */
@@ -53,6 +66,7 @@ struct contents {
     struct safetensors_pair setting[SETTINGS_MAX];
     struct safetensors_array array[ARRAYS_MAX];
     char dim[16], widths[WIDTHS_TEXT_SIZE];
+    char later[COUNT(later_numbers)][16];
     float *noise; /* weights, means and stds of a mixture, one after the other */
 };
 
@@ -104,6 +118,21 @@ static fmatch_status add_noise(struct contents *c, const fmatch_allocator *alloc
     return m ? add_mixture(c, allocator, m) : FMATCH_OK;
 }
 
+/* Those that are not 0; returns how many. */
+static int32_t add_later_numbers(struct contents *c, const fmatch_mlp_config *config)
+{
+    int32_t count = 0;
+    for (int32_t i = 0; i < COUNT(later_numbers); i++) {
+        int32_t number;
+        memcpy(&number, (const char *)config + later_numbers[i].offset, sizeof number);
+        if (number == 0)
+            continue;
+        snprintf(c->later[count], sizeof c->later[count], "%d", (int)number);
+        add_setting(c, later_numbers[i].key, c->later[count++]);
+    }
+    return count;
+}
+
 static void add_configuration(struct contents *c, const fmatch_mlp_config *config)
 {
     snprintf(c->dim, sizeof c->dim, "%d", (int)config->dim);
@@ -111,7 +140,8 @@ static void add_configuration(struct contents *c, const fmatch_mlp_config *confi
     for (int32_t l = 0; l < config->hidden_layers; l++)
         length += (size_t)snprintf(c->widths + length, sizeof c->widths - length, "%s%d",
                                    l > 0 ? "," : "", (int)config->hidden_widths[l]);
-    add_setting(c, setting_version, "1");
+    const int32_t later = add_later_numbers(c, config);
+    add_setting(c, setting_version, later > 0 ? "2" : "1");
     add_setting(c, setting_kind, kind_names[0]);
     add_setting(c, setting_dim, c->dim);
     add_setting(c, setting_widths, c->widths);
@@ -177,8 +207,9 @@ static fmatch_status name_in_file(const fmatch_tensor_map *map, const char *name
                                      "map->file_names[%d] is longer than %zu bytes", (int)i,
                                      size - 1);
         }
-    const int length =
-        snprintf(in_file, size, "%s%s", map->prefix ? map->prefix : "net.", name + strlen("net."));
+    const bool of_layer = strncmp(name, "net.", strlen("net.")) == 0;
+    const int length = snprintf(in_file, size, "%s%s", of_layer && map->prefix ? map->prefix : "",
+                                of_layer && map->prefix ? name + strlen("net.") : name);
     return length >= 0 && (size_t)length < size
                ? FMATCH_OK
                : status_fail(FMATCH_ERROR_ARGUMENT, "map->prefix is longer than %zu bytes",
@@ -288,7 +319,7 @@ static fmatch_status read_map(fmatch_tensor_map *map, const fmatch_tensor_map *g
     if (!given)
         return FMATCH_OK;
     RETURN_IF_FAILED(configuration_read(map, sizeof *map, sizeof *map, given, "map"));
-    CHECK_RANGE("map->renamed", map->renamed, 0, 2 * (MLP_HIDDEN_LAYERS_MAX + 1));
+    CHECK_RANGE("map->renamed", map->renamed, 0, TENSORS_MAX);
     if (map->renamed > 0 && (!map->model_names || !map->file_names))
         return status_fail(FMATCH_ERROR_ARGUMENT, "map->%s is NULL while map->renamed is %d",
                            map->model_names ? "file_names" : "model_names", (int)map->renamed);
@@ -381,6 +412,17 @@ static fmatch_status get_widths(const struct safetensors *file, int32_t *layers,
     return FMATCH_OK;
 }
 
+static fmatch_status get_later_numbers(const struct safetensors *file, fmatch_mlp_config *config)
+{
+    for (int32_t i = 0; i < COUNT(later_numbers); i++) {
+        int32_t number = 0;
+        if (safetensors_metadata(file, later_numbers[i].key))
+            RETURN_IF_FAILED(get_number(file, later_numbers[i].key, &number));
+        memcpy((char *)config + later_numbers[i].offset, &number, sizeof number);
+    }
+    return mlp_config_check_condition(config);
+}
+
 static fmatch_status get_config(const struct safetensors *file, fmatch_mlp_config *config,
                                 int32_t *widths, int32_t *noise)
 {
@@ -400,6 +442,7 @@ static fmatch_status get_config(const struct safetensors *file, fmatch_mlp_confi
     RETURN_IF_FAILED(get_named(file, setting_activation, COUNT(activation_names), activation_names,
                                &config->activation));
     RETURN_IF_FAILED(get_number(file, setting_dim, &config->dim));
+    RETURN_IF_FAILED(get_later_numbers(file, config));
     config->hidden_widths = widths;
     RETURN_IF_FAILED(get_widths(file, &config->hidden_layers, widths));
     if (config->dim < 1 || config->dim > DIM_MAX)
@@ -412,12 +455,17 @@ static fmatch_status get_config(const struct safetensors *file, fmatch_mlp_confi
  * for. */
 static fmatch_status check_extent(const struct safetensors *file, const fmatch_mlp_config *config)
 {
-    int64_t in = 1 + config->dim;
+    const struct condition condition = mlp_config_condition(config);
+    const struct safetensors_entry *e = NULL;
+    int64_t in = 1 + config->dim + condition_width(&condition);
+    if (condition.classes > 0)
+        RETURN_IF_FAILED(find_array(file, "embedding.weight", 2,
+                                    condition.classes + (condition.null ? 1 : 0),
+                                    condition.embedding, &e));
     for (int32_t l = 0; l <= config->hidden_layers; l++) {
         const int64_t out = l < config->hidden_layers ? config->hidden_widths[l] : config->dim;
         char name[PARAMETER_NAME_SIZE];
         snprintf(name, sizeof name, "net.%d.weight", (int)(2 * l));
-        const struct safetensors_entry *e = NULL;
         RETURN_IF_FAILED(find_array(file, name, 2, out, in, &e));
         in = out;
     }

@@ -7,16 +7,23 @@
 #include "model/model.h"
 #include "sample/solver.h"
 
+#include <float.h>
 #include <string.h>
 
 enum { STEPS_MAX = 1 << 24 };
 
 /* What one thread needs to carry a block of rows. */
 struct lane {
-    float *x, *stage;                /* [rows, dim] */
-    float *slope[SOLVER_STAGES_MAX]; /* [rows, dim] each */
-    float *t;                        /* [rows] */
+    float *x, *stage, *null_velocity; /* [rows, dim] */
+    float *slope[SOLVER_STAGES_MAX];  /* [rows, dim] each */
+    float *t;                         /* [rows] */
     float *model_scratch;
+};
+
+/* Classifier-free guidance: v_null + scale (v - v_null) at times from `begin` to `end`. */
+struct guidance {
+    double scale; /* 1: none */
+    double begin, end;
 };
 
 struct fmatch_sampler {
@@ -26,6 +33,7 @@ struct fmatch_sampler {
     const struct solver *solver;
     int64_t steps;
     double t_start, t_end;
+    struct guidance guidance;
 
     int64_t rows;  /* that a lane has room for */
     int32_t lanes; /* there are */
@@ -36,16 +44,61 @@ struct fmatch_sampler {
 void fmatch_sampler_config_init_sized(fmatch_sampler_config *config, size_t size, int32_t preset)
 {
     static const fmatch_sampler_config presets[] = {
-        [FMATCH_PRESET_RECOMMENDED] = {.solver = FMATCH_SOLVER_MIDPOINT, .steps = 50, .t_end = 1.0},
-        [FMATCH_PRESET_PLAIN] = {.solver = FMATCH_SOLVER_EULER, .steps = 100, .t_end = 1.0},
+        [FMATCH_PRESET_RECOMMENDED] = {.solver = FMATCH_SOLVER_MIDPOINT,
+                                       .steps = 50,
+                                       .t_end = 1.0,
+                                       .guidance_t_end = 1.0},
+        [FMATCH_PRESET_PLAIN] = {.solver = FMATCH_SOLVER_EULER,
+                                 .steps = 100,
+                                 .t_end = 1.0,
+                                 .guidance_t_end = 1.0},
     };
     configuration_write_preset(config, size, preset, presets, 2, sizeof *presets);
+}
+
+static struct guidance guidance_of(const fmatch_sampler_config *c)
+{
+    const double scale = c->guidance == FMATCH_GUIDANCE_NONE    ? 1.0
+                         : c->guidance == FMATCH_GUIDANCE_SCALE ? c->guidance_strength
+                                                                : 1.0 + c->guidance_strength;
+    return (struct guidance){
+        .scale = scale, .begin = c->guidance_t_start, .end = c->guidance_t_end};
+}
+
+static fmatch_status check_guidance(const fmatch_sampler_config *c, const fmatch_model *model)
+{
+    const struct interval unit = {.lowest = 0.0, .highest = 1.0};
+    const struct interval of_a_float = {.lowest = -FLT_MAX, .highest = FLT_MAX};
+    CHECK_RANGE("config->guidance", c->guidance, FMATCH_GUIDANCE_NONE, FMATCH_GUIDANCE_WEIGHT);
+    if (c->guidance == FMATCH_GUIDANCE_NONE) {
+        if (c->guidance_strength != 0.0)
+            return status_fail(FMATCH_ERROR_ARGUMENT,
+                               "config->guidance_strength is %s while config->guidance is NONE",
+                               NUMBER(c->guidance_strength));
+        return FMATCH_OK;
+    }
+    RETURN_IF_FAILED(
+        configuration_check_double("config->guidance_strength", c->guidance_strength, of_a_float));
+    RETURN_IF_FAILED(
+        configuration_check_double("config->guidance_t_start", c->guidance_t_start, unit));
+    RETURN_IF_FAILED(configuration_check_double("config->guidance_t_end", c->guidance_t_end, unit));
+    if (c->guidance_t_end < c->guidance_t_start)
+        return status_fail(FMATCH_ERROR_ARGUMENT,
+                           "config->guidance_t_end is %s; it must be at least "
+                           "config->guidance_t_start, %s",
+                           NUMBER(c->guidance_t_end), NUMBER(c->guidance_t_start));
+    if (model->condition.columns == 0 || !model->condition.null)
+        return status_fail(
+            FMATCH_ERROR_UNSUPPORTED,
+            "guidance needs a model with conditions that accepts the null condition");
+    return FMATCH_OK;
 }
 
 static fmatch_status check_config(const fmatch_sampler_config *c)
 {
     CHECK_RANGE("config->solver", c->solver, FMATCH_SOLVER_EULER, FMATCH_SOLVER_RK4);
     CHECK_RANGE("config->steps", c->steps, 1, STEPS_MAX);
+    RETURN_IF_FAILED(configuration_check_flags("config->flags", c->flags));
     const struct interval unit = {.lowest = 0.0, .highest = 1.0};
     RETURN_IF_FAILED(configuration_check_double("config->t_start", c->t_start, unit));
     RETURN_IF_FAILED(configuration_check_double("config->t_end", c->t_end, unit));
@@ -59,7 +112,8 @@ static fmatch_status check_config(const fmatch_sampler_config *c)
 /* Floats that a lane needs, in whole cache lines. */
 static int64_t lane_size(const fmatch_sampler *s, int64_t rows)
 {
-    const int64_t floats = (2 + s->solver->stages) * rows * s->model->dim + rows;
+    const int64_t arrays = 2 + (s->guidance.scale != 1.0) + s->solver->stages;
+    const int64_t floats = arrays * rows * s->model->dim + rows;
     return (floats + 15) / 16 * 16 + s->model->kind->scratch_size(s->model, rows);
 }
 
@@ -73,6 +127,10 @@ static struct lane lane_in(const fmatch_sampler *s, int64_t rows, float *room)
     room = lane.stage + cells;
     for (int32_t i = 0; i < s->solver->stages; i++, room += cells)
         lane.slope[i] = room;
+    if (s->guidance.scale != 1.0) {
+        lane.null_velocity = room;
+        room += cells;
+    }
     lane.t = room;
     return lane;
 }
@@ -131,6 +189,7 @@ fmatch_status fmatch_sampler_create(fmatch_sampler **sampler, const fmatch_model
     if (config)
         RETURN_IF_FAILED(configuration_read(&given, sizeof given, sizeof given, config, "config"));
     RETURN_IF_FAILED(check_config(&given));
+    RETURN_IF_FAILED(check_guidance(&given, model));
 
     fmatch_sampler *s = allocation_create(&model->context->allocator, 1, sizeof *s);
     if (!s)
@@ -141,6 +200,7 @@ fmatch_status fmatch_sampler_create(fmatch_sampler **sampler, const fmatch_model
     s->steps = given.steps;
     s->t_start = given.t_start;
     s->t_end = given.t_end;
+    s->guidance = guidance_of(&given);
     *sampler = s;
     return FMATCH_OK;
 }
@@ -177,9 +237,27 @@ fmatch_status fmatch_sampler_get_times(const fmatch_sampler *sampler, double *ti
     return FMATCH_OK;
 }
 
+static bool is_guided(const fmatch_sampler *s, double t)
+{
+    return s->guidance.scale != 1.0 && t >= s->guidance.begin && t <= s->guidance.end;
+}
+
+/* Where a stage of a step takes the field. */
+static double time_of_stage(const fmatch_sampler *s, int64_t step, int32_t stage)
+{
+    const double t = time_of_step(s, step);
+    return t + s->solver->c[stage] * (time_of_step(s, step + 1) - t);
+}
+
 int64_t fmatch_sampler_count_evaluations(const fmatch_sampler *sampler)
 {
-    return sampler ? sampler->steps * sampler->solver->stages : 0;
+    if (!sampler)
+        return 0;
+    int64_t count = sampler->steps * sampler->solver->stages;
+    for (int64_t step = 0; sampler->guidance.scale != 1.0 && step < sampler->steps; step++)
+        for (int32_t stage = 0; stage < sampler->solver->stages; stage++)
+            count += is_guided(sampler, time_of_stage(sampler, step, stage));
+    return count;
 }
 
 /* ---- integration of a block ---- */
@@ -190,8 +268,9 @@ struct passage {
     uint64_t seed;
     int64_t first_row;
     int64_t n;
-    float *x_end;      /* [n, dim], or NULL */
-    float *trajectory; /* [times, n, dim], or NULL */
+    const float *condition; /* [n, columns], or NULL */
+    float *x_end;           /* [n, dim], or NULL */
+    float *trajectory;      /* [times, n, dim], or NULL */
 };
 
 /* A call under way. */
@@ -205,7 +284,26 @@ struct journey {
 struct block {
     struct lane *lane;
     int64_t first_row, rows;
+    const float *condition; /* of the block's first row, or NULL */
 };
+
+/* v of the block's rows at x, guided or not. */
+static fmatch_status evaluate_field(const struct journey *j, const struct block *b, double t,
+                                    const float *x, float *v)
+{
+    const fmatch_sampler *s = j->sampler;
+    struct model_rows rows = {.n = b->rows, .x = x, .t = b->lane->t, .condition = b->condition};
+    RETURN_IF_FAILED(model_view_evaluate(&j->view, b->lane->model_scratch, &rows, v));
+    if (!b->condition || !is_guided(s, t))
+        return FMATCH_OK;
+    float *null = b->lane->null_velocity;
+    rows.condition = NULL;
+    RETURN_IF_FAILED(model_view_evaluate(&j->view, b->lane->model_scratch, &rows, null));
+    const float scale = (float)s->guidance.scale;
+    for (int64_t i = 0; i < b->rows * s->model->dim; i++)
+        v[i] = null[i] + scale * (v[i] - null[i]);
+    return FMATCH_OK;
+}
 
 static fmatch_status evaluate_stage(const struct journey *j, const struct block *b, double t,
                                     const float *x, float *v)
@@ -213,8 +311,7 @@ static fmatch_status evaluate_stage(const struct journey *j, const struct block 
     const int32_t dim = j->sampler->model->dim;
     for (int64_t i = 0; i < b->rows; i++)
         b->lane->t[i] = (float)t;
-    RETURN_IF_FAILED(
-        model_view_evaluate(&j->view, b->lane->model_scratch, b->rows, x, b->lane->t, v));
+    RETURN_IF_FAILED(evaluate_field(j, b, t, x, v));
     if (finite_all(b->rows * dim, v))
         return FMATCH_OK;
     const int64_t i = finite_first_not(b->rows * dim, v);
@@ -233,8 +330,8 @@ static fmatch_status take_step(const struct journey *j, const struct block *b, i
         if (i > 0)
             solver_combine(s->model->context->kernels, cells, lane->x, (float)h, i, solver->a[i],
                            lane->slope, lane->stage);
-        RETURN_IF_FAILED(evaluate_stage(j, b, t + solver->c[i] * h, i > 0 ? lane->stage : lane->x,
-                                        lane->slope[i]));
+        RETURN_IF_FAILED(evaluate_stage(j, b, time_of_stage(s, step, i),
+                                        i > 0 ? lane->stage : lane->x, lane->slope[i]));
     }
     solver_combine(s->model->context->kernels, cells, lane->x, (float)h, solver->stages, solver->b,
                    lane->slope, lane->x);
@@ -282,8 +379,13 @@ static fmatch_status end_block(const struct journey *j, const struct block *b, i
 static fmatch_status integrate_block(void *user, int32_t lane, int64_t first, int64_t rows)
 {
     const struct journey *j = user;
+    const struct passage *p = j->passage;
     const struct block b = {
-        .lane = &j->sampler->lane[lane], .first_row = j->passage->first_row + first, .rows = rows};
+        .lane = &j->sampler->lane[lane],
+        .first_row = p->first_row + first,
+        .rows = rows,
+        .condition =
+            p->condition ? p->condition + first * j->sampler->model->condition.columns : NULL};
     RETURN_IF_FAILED(begin_block(j, &b, first));
     keep_step(j, &b, first, 0);
     for (int64_t step = 0; step < j->sampler->steps; step++) {
@@ -313,19 +415,16 @@ static fmatch_status integrate(fmatch_sampler *s, const struct passage *p)
 
 /* ---- the public calls ---- */
 
-static fmatch_status check_rows(const fmatch_sampler *sampler, int64_t n, const float *condition)
+static fmatch_status check_rows(const fmatch_sampler *sampler, const struct passage *p)
 {
     CHECK_NOT_NULL(sampler);
-    CHECK_RANGE("n", n, 0, SOURCE_ROWS_MAX / sampler->model->dim);
-    if (condition)
-        return status_fail(FMATCH_ERROR_ARGUMENT, "condition is not NULL; the model has none");
-    return FMATCH_OK;
+    CHECK_RANGE("n", p->n, 0, SOURCE_ROWS_MAX / sampler->model->dim);
+    return condition_check(&sampler->model->condition, "condition", p->n, p->condition);
 }
 
-static fmatch_status draw(fmatch_sampler *sampler, struct passage p, const float *condition,
-                          const char *output)
+static fmatch_status draw(fmatch_sampler *sampler, struct passage p, const char *output)
 {
-    RETURN_IF_FAILED(check_rows(sampler, p.n, condition));
+    RETURN_IF_FAILED(check_rows(sampler, &p));
     CHECK_RANGE("first_row", p.first_row, 0, SOURCE_ROWS_MAX - p.n);
     if (sampler->t_start != 0.0)
         return status_fail(FMATCH_ERROR_STATE, "t_start is %s; it must be 0 to start from noise",
@@ -339,8 +438,9 @@ fmatch_status fmatch_sampler_draw(fmatch_sampler *sampler, uint64_t seed, int64_
                                   int64_t n, const float *condition, float *x)
 {
     status_begin();
-    const struct passage p = {.seed = seed, .first_row = first_row, .n = n, .x_end = x};
-    return draw(sampler, p, condition, "x");
+    const struct passage p = {
+        .seed = seed, .first_row = first_row, .n = n, .condition = condition, .x_end = x};
+    return draw(sampler, p, "x");
 }
 
 fmatch_status fmatch_sampler_draw_trajectory(fmatch_sampler *sampler, uint64_t seed,
@@ -348,15 +448,17 @@ fmatch_status fmatch_sampler_draw_trajectory(fmatch_sampler *sampler, uint64_t s
                                              float *trajectory)
 {
     status_begin();
-    const struct passage p = {
-        .seed = seed, .first_row = first_row, .n = n, .trajectory = trajectory};
-    return draw(sampler, p, condition, "trajectory");
+    const struct passage p = {.seed = seed,
+                              .first_row = first_row,
+                              .n = n,
+                              .condition = condition,
+                              .trajectory = trajectory};
+    return draw(sampler, p, "trajectory");
 }
 
-static fmatch_status integrate_from(fmatch_sampler *sampler, struct passage p,
-                                    const float *condition, const char *output)
+static fmatch_status integrate_from(fmatch_sampler *sampler, struct passage p, const char *output)
 {
-    RETURN_IF_FAILED(check_rows(sampler, p.n, condition));
+    RETURN_IF_FAILED(check_rows(sampler, &p));
     if (p.n == 0)
         return FMATCH_OK;
     if (!p.x_start)
@@ -371,8 +473,8 @@ fmatch_status fmatch_sampler_integrate(fmatch_sampler *sampler, int64_t n, const
                                        const float *condition, float *x_end)
 {
     status_begin();
-    const struct passage p = {.x_start = x_start, .n = n, .x_end = x_end};
-    return integrate_from(sampler, p, condition, "x_end");
+    const struct passage p = {.x_start = x_start, .n = n, .condition = condition, .x_end = x_end};
+    return integrate_from(sampler, p, "x_end");
 }
 
 fmatch_status fmatch_sampler_integrate_trajectory(fmatch_sampler *sampler, int64_t n,
@@ -380,6 +482,7 @@ fmatch_status fmatch_sampler_integrate_trajectory(fmatch_sampler *sampler, int64
                                                   float *trajectory)
 {
     status_begin();
-    const struct passage p = {.x_start = x_start, .n = n, .trajectory = trajectory};
-    return integrate_from(sampler, p, condition, "trajectory");
+    const struct passage p = {
+        .x_start = x_start, .n = n, .condition = condition, .trajectory = trajectory};
+    return integrate_from(sampler, p, "trajectory");
 }

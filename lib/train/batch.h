@@ -11,6 +11,7 @@
 struct batch {
     int64_t rows;               /* capacity */
     float *x0, *x1, *x, *u, *t; /* [rows, dim], t [rows]; one block */
+    float *condition;           /* [rows, columns], or NULL */
 };
 
 fmatch_status batch_create(struct batch *batch, const fmatch_allocator *allocator, int32_t dim,

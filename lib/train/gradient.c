@@ -115,13 +115,18 @@ static void run_shard(const struct task *task, struct gradient_group *group, int
     const struct batch *batch = task->batch;
     if (task->fill) /* cannot fail: no user's function is run */
         (void)!batch_fill(batch, task->origin, first, rows);
-    const float *v =
-        mlp_forward(network, &task->pass, &group->tape, rows, batch->t + first, batch->x + offset);
+    const struct mlp_rows asked = {
+        .n = rows,
+        .t = batch->t + first,
+        .x = batch->x + offset,
+        .condition =
+            batch->condition ? batch->condition + first * network->condition.columns : NULL};
+    const float *v = mlp_forward(network, &task->pass, &group->tape, &asked);
     group->loss += loss_square_sum(cells, v, batch->u + offset);
     if (!task->backward)
         return;
     loss_mean_square_gradient(cells, task->n * network->dim, v, batch->u + offset, group->tape.dz);
-    mlp_backward(network, &task->pass, &group->tape, rows, accumulate, group->gradient);
+    mlp_backward(network, &task->pass, &group->tape, &asked, accumulate, group->gradient);
 }
 
 static void run_group(void *argument, int64_t index)

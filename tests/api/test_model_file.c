@@ -567,7 +567,7 @@ static int32_t zero_rows(void *user, fmatch_random *random, int64_t first_row, i
 
 static fmatch_model *make_field(fmatch_context *context)
 {
-    const fmatch_velocity_callbacks callbacks = {sizeof callbacks, 0, zero_field, NULL, NULL};
+    const fmatch_velocity_callbacks callbacks = {sizeof callbacks, 0, zero_field, NULL, NULL, 0, 0};
     fmatch_model *model;
     expect_ok(fmatch_model_create_callback(&model, context, 1, &callbacks, NULL));
     return model;
@@ -961,9 +961,42 @@ static void each_setting_must_be_known(void **state)
         }
 }
 
+/* Settings that version 1 does not have come back, and files without them keep its number. */
+static void conditions_are_kept(void **state)
+{
+    fmatch_mlp_config config;
+    fmatch_mlp_config_init(&config);
+    config.dim = 2;
+    config.condition_dim = 3;
+    config.classes = 4;
+    config.embedding_dim = 2;
+    config.null_condition = FMATCH_NULL_CONDITION_ACCEPTED;
+    fmatch_model *model, *loaded;
+    expect_ok(fmatch_model_create_mlp(&model, context_of(state), &config));
+    expect_ok(fmatch_model_save(model, path));
+    expect_ok(fmatch_model_load(&loaded, context_of(state), path));
+    const float x[] = {1, 2, 3, 4, 5, 6}, t[] = {0, 0.5f, 1};
+    const float condition[] = {0, 1, 2, 3, -1, 0, NAN, 0, 0};
+    float v[6], again[6];
+    expect_ok(fmatch_model_evaluate(model, 3, x, t, condition, v));
+    expect_ok(fmatch_model_evaluate(loaded, 3, x, t, condition, again));
+    expect_same_bits(v, again, 6, "loaded");
+    assert_int_equal(fmatch_model_get_condition_dim(loaded), 3);
+    assert_int_equal(fmatch_model_count_classes(loaded), 4);
+    fmatch_model_destroy(&loaded);
+    fmatch_model_destroy(&model);
+
+    static struct image image;
+    read_image(&image);
+    replace_in_header(&image, "\"flowmatch.classes\":\"4\"", "\"flowmatch.classes\":\"5\"");
+    write_image(&image);
+    expect_refused(state, FMATCH_ERROR_FORMAT, "more classes than vectors");
+    expect_detail("embedding.weight");
+}
+
 static void a_newer_version_is_refused_as_such(void **state)
 {
-    static const char *const newer[] = {"2", "10", "999999"};
+    static const char *const newer[] = {"3", "10", "999999"};
     static struct image whole, image;
     save_full(state, &whole);
     for (size_t i = 0; i < COUNT(newer); i++) {
@@ -1443,6 +1476,7 @@ int main(void)
         folder_test(a_plain_state_is_refused_with_a_hint),
         folder_test(each_setting_must_be_there),
         folder_test(each_setting_must_be_known),
+        folder_test(conditions_are_kept),
         folder_test(a_newer_version_is_refused_as_such),
         folder_test(too_many_layers_are_refused),
         folder_test(each_array_must_be_there_and_fit),

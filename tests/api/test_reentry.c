@@ -90,7 +90,8 @@ static void draw_leaves_the_detail_alone(void **state)
 static void evaluate_leaves_the_detail_alone(void **state)
 {
     struct user user = {0};
-    const fmatch_velocity_callbacks callbacks = {sizeof callbacks, 0, evaluate, destroy, &user};
+    const fmatch_velocity_callbacks callbacks = {
+        sizeof callbacks, 0, evaluate, destroy, &user, 0, 0};
     fmatch_model *model;
     const float x = 1, t = 0;
     float v;
@@ -113,7 +114,7 @@ static void destroy_of_a_failed_create_leaves_the_detail_alone(void **state)
     fmatch_source *source;
     fmatch_model *model;
     const fmatch_source_callbacks draws = {sizeof draws, 0, draw, destroy, &user};
-    const fmatch_velocity_callbacks field = {sizeof field, 0, evaluate, destroy, &user};
+    const fmatch_velocity_callbacks field = {sizeof field, 0, evaluate, destroy, &user, 0, 0};
     fmatch_array_config array;
     fmatch_array_config_init(&array);
     array.dim = 1;

@@ -478,6 +478,39 @@ void an_executor_may_throw()
     expect_equal("executors held after a failure", alive, 0);
 }
 
+void conditions_reach_networks_and_functions()
+{
+    const flowmatch::context context;
+    fmatch_mlp_config config = flowmatch::mlp_config();
+    config.dim = 1;
+    config.condition_dim = 1;
+    config.classes = 3;
+    config.null_condition = FMATCH_NULL_CONDITION_ACCEPTED;
+    const flowmatch::model model = flowmatch::model::mlp(context, config);
+    const std::vector<float> x = {0, 1}, t = {0.5f, 0.5f}, labels = {2, 0};
+    expect_equal("columns of a condition", model.condition_dim(), std::int32_t(1));
+    expect_equal("classes", model.count_classes(), std::int32_t(3));
+    expect(model.evaluate(x, t, labels) != model.evaluate(x, t), "velocity under a label", 0,
+           "another one than under none");
+    fmatch_sampler_config settings = flowmatch::sampler_config();
+    settings.guidance = FMATCH_GUIDANCE_SCALE;
+    settings.guidance_strength = 2;
+    flowmatch::sampler sampler(model, settings);
+    expect(sampler.draw(1, 0, 2, labels) != sampler.draw(1, 0, 2), "guided samples", 0,
+           "others than without a label");
+    expect_thrown<flowmatch::error>(
+        "too few conditions", [&] { sampler.integrate(x, {1}); }, [](const flowmatch::error &) {});
+
+    const flowmatch::model field = flowmatch::model::conditional_callback(
+        context, 1, 1, true,
+        [](std::int64_t n, const float *, const float *, const float *condition, float *v) {
+            for (std::int64_t i = 0; i < n; i++)
+                v[i] = condition ? condition[i] : -1;
+        });
+    expect_equal("v under a condition", field.evaluate(x, t, labels)[0], 2.0f);
+    expect_equal("v under none", field.evaluate(x, t)[0], -1.0f);
+}
+
 void the_build_is_described()
 {
     const flowmatch::build_info info;
@@ -513,6 +546,7 @@ int main(int argc, char **argv)
         threads_share_a_model();
         an_executor_changes_no_result();
         an_executor_may_throw();
+        conditions_reach_networks_and_functions();
         the_build_is_described();
     } catch (const std::exception &exception) {
         std::cout << "an exception that nobody expected: " << exception.what() << std::endl;

@@ -166,8 +166,8 @@ static bool make_sources(struct attempt *attempt, struct holdings *h, struct out
 static bool make_models(struct attempt *attempt, struct holdings *h, struct outcome *o)
 {
     static const float mean[] = {0.25f}, std[] = {1.25f};
-    const fmatch_velocity_callbacks callbacks = {sizeof callbacks, 0, linear_field, count_destroy,
-                                                 NULL};
+    const fmatch_velocity_callbacks callbacks = {
+        sizeof callbacks, 0, linear_field, count_destroy, NULL, 0, 0};
     fmatch_mlp_config config;
     fmatch_mlp_config_init(&config);
     config.dim = 1;

@@ -38,6 +38,17 @@ def rows_of(name: str, value: Any, dim: int) -> np.ndarray:
     return array
 
 
+def conditions_of(value: Any, columns: int, n: int) -> Optional[np.ndarray]:
+    """Conditions [n, columns] as float32; [n] is [n, 1] in one column, one row stands for n equal ones."""
+    if value is None or columns == 0:
+        return value if value is None else as_float32('condition', value)
+    array = as_float32('condition', value)
+    if array.ndim == 0 or array.ndim == 1 and array.shape == (columns,) and columns != 1:
+        array = np.broadcast_to(array, (n, columns))
+    array = np.ascontiguousarray(rows_of('condition', array, columns))
+    return with_shape('condition', array, (n, columns))
+
+
 def with_shape(name: str, value: Any, shape: Tuple[int, ...]) -> np.ndarray:
     """A float32 array of exactly this shape."""
     array = as_float32(name, value)

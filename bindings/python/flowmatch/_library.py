@@ -66,12 +66,14 @@ class MlpConfig(Structure):
     _fields_ = [('struct_size', c_uint32), ('dim', c_int32), ('hidden_layers', c_int32),
                 ('hidden_width', c_int32), ('hidden_widths', INTEGERS), ('activation', c_int32),
                 ('flags', c_uint32), ('seed', c_uint64), ('data_mean', FLOATS),
-                ('data_std', FLOATS), ('noise', HANDLE)]
+                ('data_std', FLOATS), ('noise', HANDLE), ('condition_dim', c_int32),
+                ('classes', c_int32), ('embedding_dim', c_int32), ('null_condition', c_int32)]
 
 
 class VelocityCallbacks(Structure):
     _fields_ = [('struct_size', c_uint32), ('flags', c_uint32), ('evaluate', EVALUATE),
-                ('destroy', c_void_p), ('user', c_void_p)]
+                ('destroy', c_void_p), ('user', c_void_p), ('condition_dim', c_int32),
+                ('null_condition', c_int32)]
 
 
 class TensorInfo(Structure):
@@ -119,7 +121,9 @@ class Batch(Structure):
 
 class SamplerConfig(Structure):
     _fields_ = [('struct_size', c_uint32), ('solver', c_int32), ('steps', c_int64),
-                ('t_start', c_double), ('t_end', c_double)]
+                ('t_start', c_double), ('t_end', c_double), ('guidance_strength', c_double),
+                ('guidance_t_start', c_double), ('guidance_t_end', c_double),
+                ('guidance', c_int32), ('flags', c_uint32)]
 
 
 #: C name of every struct that is mirrored; fmatch_allocator alone is not, as Python has no use
@@ -184,6 +188,7 @@ FUNCTIONS: Dict[str, List[Any]] = {
     'fmatch_source_get_rows': [STATUS, HANDLE, c_int64, c_int64, FLOATS],
 
     'fmatch_mlp_config_init_sized': [None, POINTER(MlpConfig), c_size_t, c_int32],
+    'fmatch_model_count_classes': [c_int32, HANDLE],
     'fmatch_model_count_parameters': [c_int64, HANDLE],
     'fmatch_model_count_tensors': [c_int32, HANDLE],
     'fmatch_model_create_callback': [STATUS, NEW_HANDLE, HANDLE, c_int32,
@@ -196,6 +201,7 @@ FUNCTIONS: Dict[str, List[Any]] = {
     'fmatch_model_evaluate_density': [STATUS, HANDLE, c_int64, FLOATS, FLOATS, DOUBLES],
     'fmatch_model_evaluate_irreducible_loss': [STATUS, HANDLE, DOUBLES, DOUBLES],
     'fmatch_model_evaluate_log_density': [STATUS, HANDLE, c_int64, FLOATS, FLOATS, DOUBLES],
+    'fmatch_model_get_condition_dim': [c_int32, HANDLE],
     'fmatch_model_get_dim': [c_int32, HANDLE],
     'fmatch_model_get_tensor': [STATUS, HANDLE, c_char_p, c_int64, FLOATS],
     'fmatch_model_get_tensor_info': [STATUS, HANDLE, c_int32, POINTER(TensorInfo)],

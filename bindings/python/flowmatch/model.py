@@ -8,7 +8,7 @@ from typing import Any, Callable, Iterator, Mapping, Optional, Sequence, Tuple
 import numpy as np
 
 from . import _library
-from ._arrays import address, bounded, path_bytes, rows_of, times_of, view, with_shape
+from ._arrays import address, bounded, conditions_of, path_bytes, rows_of, times_of, view, with_shape
 from ._calls import guarded
 from ._handle import PRESETS, Handle, new_config, number_of
 from ._library import library
@@ -18,8 +18,9 @@ from .source import Source
 ACTIVATIONS = {'gelu': 0, 'gelu_tanh': 1, 'relu': 2, 'silu': 3, 'tanh': 4, 'elu': 5, 'selu': 6,
                'softplus': 7}
 
-#: velocity(x, t) returns v [n, dim] for x [n, dim] at times t [n].
-VelocityFunction = Callable[[np.ndarray, np.ndarray], Any]
+#: velocity(x, t), or velocity(x, t, condition) where there are conditions, returns v [n, dim] for
+#: x [n, dim] at times t [n].
+VelocityFunction = Callable[..., Any]
 
 
 class Parameters(MappingBase):
@@ -86,9 +87,11 @@ class Model(Handle):
     def mlp(cls, dim: int, hidden_layers: Optional[int] = None, hidden_width: Optional[int] = None,
             hidden_widths: Optional[Sequence[int]] = None, activation: Optional[str] = None,
             seed: Optional[int] = None, data_mean: Any = None, data_std: Any = None,
-            noise: Optional[Source] = None, preset: str = 'recommended',
+            noise: Optional[Source] = None, condition_dim: Optional[int] = None,
+            classes: Optional[int] = None, embedding_dim: Optional[int] = None,
+            null_condition: Optional[bool] = None, preset: str = 'recommended',
             context: Optional[Context] = None) -> 'Model':
-        """A multilayer perceptron with input [t, x].
+        """A multilayer perceptron with input [t, x, condition].
 
         Args:
             dim: columns of x.
@@ -100,6 +103,12 @@ class Model(Handle):
             data_mean, data_std: [dim], standardisation: the network sees (x - mean) / std. See
                 Source.moments().
             noise: the distribution at t = 0, in data units. Default N(mean, std^2).
+            condition_dim: columns of a condition. Default 0: none.
+            classes: labels in the first of them, which the network sees as learned vectors of
+                embedding_dim numbers. Default 0: no labels.
+            embedding_dim: `classes`, at most 16, where not given.
+            null_condition: whether the condition can be left out, as guidance needs; a row that
+                begins with nan is then the null condition.
             preset: 'recommended', or 'plain', which never changes.
         """
         widths = None
@@ -115,7 +124,9 @@ class Model(Handle):
             number_of('preset', PRESETS, preset), dim=dim, hidden_layers=hidden_layers,
             hidden_width=hidden_width, hidden_widths=address(widths),
             activation=number_of('activation', ACTIVATIONS, activation), seed=seed,
-            data_mean=address(mean), data_std=address(std), noise=noise and noise._address)
+            data_mean=address(mean), data_std=address(std), noise=noise and noise._address,
+            condition_dim=condition_dim, classes=classes, embedding_dim=embedding_dim,
+            null_condition=null_condition)
         context = context or default_context()
         return cls(library.fmatch_model_create_mlp, context._address, byref(config),
                    kept=(context, noise))
@@ -129,19 +140,26 @@ class Model(Handle):
 
     @classmethod
     def callback(cls, dim: int, velocity: VelocityFunction, noise: Optional[Source] = None,
+                 condition_dim: int = 0, null_condition: bool = False,
                  context: Optional[Context] = None) -> 'Model':
         """A field given by a function.
 
         Args:
             dim: columns of x.
             velocity: velocity(x, t) returns v [n, dim], or [n] in one dimension, for x [n, dim] at
-                times t [n].
+                times t [n]; with condition_dim > 0, velocity(x, t, condition), where condition is
+                [n, condition_dim], or None for the null condition.
             noise: the distribution at t = 0. Default N(0, I).
+            condition_dim: columns of a condition.
+            null_condition: whether the condition can be left out.
         """
         context = context or default_context()
-        function = _library.EVALUATE(guarded(_evaluating(dim, velocity)))
+        function = _library.EVALUATE(guarded(_evaluating(dim, condition_dim, velocity)))
         callbacks = _library.VelocityCallbacks(struct_size=sizeof(_library.VelocityCallbacks),
-                                               evaluate=function)
+                                               evaluate=function,
+                                               condition_dim=bounded('condition_dim', condition_dim,
+                                                                     ctypes.c_int32),
+                                               null_condition=null_condition)
         return cls(library.fmatch_model_create_callback, context._address,
                    bounded('dim', dim, ctypes.c_int32), byref(callbacks), noise and noise._address,
                    kept=(context, noise, function))
@@ -190,6 +208,16 @@ class Model(Handle):
         return library.fmatch_model_get_dim(self._address)
 
     @property
+    def condition_dim(self) -> int:
+        """Columns of a condition; 0 for a model without."""
+        return library.fmatch_model_get_condition_dim(self._address)
+
+    @property
+    def count_classes(self) -> int:
+        """Labels that the first column of a condition may hold; 0 if it is no label."""
+        return library.fmatch_model_count_classes(self._address)
+
+    @property
     def parameters(self) -> Parameters:
         """The parameters by name; empty for a model that has none."""
         return Parameters(self)
@@ -199,16 +227,19 @@ class Model(Handle):
         """Number of parameters in all."""
         return library.fmatch_model_count_parameters(self._address)
 
-    def evaluate(self, x: Any, t: Any) -> np.ndarray:
-        """The velocity v(x, t), [n, dim].
+    def evaluate(self, x: Any, t: Any, condition: Any = None) -> np.ndarray:
+        """The velocity v(x, t) under a condition, [n, dim].
 
         Args:
             x: [n, dim], or [n] in one dimension.
             t: [n], or one number for all rows.
+            condition: [n, condition_dim], or [n] in one column; None: the null condition.
         """
         x, t = self._points(x, t)
+        condition = conditions_of(condition, self.condition_dim, len(x))
         v = np.empty_like(x)
-        self._call(library.fmatch_model_evaluate, len(x), address(x), address(t), None, address(v))
+        self._call(library.fmatch_model_evaluate, len(x), address(x), address(t),
+                   address(condition), address(v))
         return v
 
     def log_density(self, x: Any, t: Any = 1.0) -> np.ndarray:
@@ -237,10 +268,13 @@ class Model(Handle):
         return values
 
 
-def _evaluating(dim: int, velocity: VelocityFunction):
+def _evaluating(dim: int, condition_dim: int, velocity: VelocityFunction):
     def fill(user, n, x, t, condition, v):
         # Copies, because the library's memory is gone when the user looks at them later.
-        values = velocity(view(x, (n, dim)).copy(), view(t, (n,)).copy())
+        given = [view(x, (n, dim)).copy(), view(t, (n,)).copy()]
+        if condition_dim > 0:
+            given.append(view(condition, (n, condition_dim)).copy() if condition else None)
+        values = velocity(*given)
         rows = rows_of('what velocity returned', values, dim)
         view(v, (n, dim))[:] = with_shape('what velocity returned', rows, (n, dim))
     return fill

@@ -3,12 +3,12 @@
 import ctypes
 import threading
 from ctypes import byref
-from typing import Any, Optional
+from typing import Any, Optional, Tuple
 
 import numpy as np
 
 from . import _library
-from ._arrays import address, bounded, rows_of
+from ._arrays import address, bounded, conditions_of, rows_of
 from ._handle import PRESETS, Handle, new_config, number_of
 from ._library import library
 from .model import Model
@@ -24,6 +24,10 @@ class Sampler(Handle):
         solver: 'euler', 'midpoint' where not given, 'heun' or 'rk4'.
         steps: of equal length. Default 50.
         t_start, t_end: 0 and 1 where not given; with t_end below t_start the flow runs backward.
+        guidance_scale: classifier-free guidance as v_0 + s (v_c - v_0), with v_c and v_0 the
+            velocities under the condition and the null condition; 1 is none.
+        guidance_weight: the same as (1 + w) v_c - w v_0; 0 is none. One of the two.
+        guidance_interval: times (from, to) where guidance acts. Default (0, 1).
         preset: 'recommended', or 'plain', which never changes.
 
     One thread at a time; a second one waits. Samplers that share a model run side by side.
@@ -33,40 +37,56 @@ class Sampler(Handle):
 
     def __init__(self, model: Model, solver: Optional[str] = None, steps: Optional[int] = None,
                  t_start: Optional[float] = None, t_end: Optional[float] = None,
+                 guidance_scale: Optional[float] = None, guidance_weight: Optional[float] = None,
+                 guidance_interval: Optional[Tuple[float, float]] = None,
                  preset: str = 'recommended'):
+        if guidance_scale is not None and guidance_weight is not None:
+            raise TypeError('guidance_scale and guidance_weight say the same thing twice')
+        guidance, strength = None, None
+        if guidance_scale is not None:
+            guidance, strength = 1, guidance_scale
+        elif guidance_weight is not None:
+            guidance, strength = 2, guidance_weight
+        begin, end = guidance_interval or (None, None)
         config = new_config(_library.SamplerConfig, library.fmatch_sampler_config_init_sized,
                             number_of('preset', PRESETS, preset),
                             solver=number_of('solver', SOLVERS, solver), steps=steps,
-                            t_start=t_start, t_end=t_end)
-        self._dim = model.dim
+                            t_start=t_start, t_end=t_end, guidance=guidance,
+                            guidance_strength=strength, guidance_t_start=begin,
+                            guidance_t_end=end)
+        self._dim, self._condition_dim = model.dim, model.condition_dim
         self._lock = threading.RLock()
         super().__init__(library.fmatch_sampler_create, model._address, byref(config),
                          kept=(model,))
 
-    def draw(self, n: int, seed: int = 0, first_row: int = 0) -> np.ndarray:
-        """Samples [n, dim].
+    def draw(self, n: int, seed: int = 0, first_row: int = 0,
+             condition: Any = None) -> np.ndarray:
+        """Samples [n, dim] under conditions [n, condition_dim]; None: the null condition.
 
         Row i starts from noise that depends on (seed, first_row + i) alone: equal seeds give equal
         samples, and a larger first_row goes on where an earlier call ended.
         """
         x = np.empty((max(n, 0), self._dim), np.float32)
-        return self._draw(library.fmatch_sampler_draw, n, seed, first_row, x)
+        return self._draw(library.fmatch_sampler_draw, n, seed, first_row, condition, x)
 
-    def draw_trajectory(self, n: int, seed: int = 0, first_row: int = 0) -> np.ndarray:
+    def draw_trajectory(self, n: int, seed: int = 0, first_row: int = 0,
+                        condition: Any = None) -> np.ndarray:
         """As draw, keeping every step: [len(times), n, dim]."""
         trajectory = np.empty((self._count_times, max(n, 0), self._dim), np.float32)
-        return self._draw(library.fmatch_sampler_draw_trajectory, n, seed, first_row, trajectory)
+        return self._draw(library.fmatch_sampler_draw_trajectory, n, seed, first_row, condition,
+                          trajectory)
 
-    def integrate(self, x: Any) -> np.ndarray:
-        """Where the points x [n, dim] at t_start are at t_end, [n, dim]."""
+    def integrate(self, x: Any, condition: Any = None) -> np.ndarray:
+        """Where the points x [n, dim] at t_start are at t_end, [n, dim]; condition as for draw."""
         x = rows_of('x', x, self._dim)
-        return self._integrate(library.fmatch_sampler_integrate, x, np.empty_like(x))
+        return self._integrate(library.fmatch_sampler_integrate, x, condition, np.empty_like(x))
 
-    def integrate_trajectory(self, x: Any) -> np.ndarray:
+    def integrate_trajectory(self, x: Any, condition: Any = None) -> np.ndarray:
         """As integrate, keeping every step: [len(times), n, dim]."""
         x = rows_of('x', x, self._dim)
         trajectory = np.empty((self._count_times, *x.shape), np.float32)
-        return self._integrate(library.fmatch_sampler_integrate_trajectory, x, trajectory)
+        return self._integrate(library.fmatch_sampler_integrate_trajectory, x, condition,
+                               trajectory)
 
     @property
     def times(self) -> np.ndarray:
@@ -84,14 +104,16 @@ class Sampler(Handle):
     def _count_times(self) -> int:
         return library.fmatch_sampler_count_times(self._address)
 
-    def _draw(self, function, n, seed, first_row, out):
+    def _draw(self, function, n, seed, first_row, condition, out):
+        condition = conditions_of(condition, self._condition_dim, max(n, 0))
         with self._lock:
             self._call(function, bounded('seed', seed, ctypes.c_uint64),
                        bounded('first_row', first_row, ctypes.c_int64),
-                       bounded('n', n, ctypes.c_int64), None, address(out))
+                       bounded('n', n, ctypes.c_int64), address(condition), address(out))
         return out
 
-    def _integrate(self, function, x, out):
+    def _integrate(self, function, x, condition, out):
+        condition = conditions_of(condition, self._condition_dim, len(x))
         with self._lock:
-            self._call(function, len(x), address(x), None, address(out))
+            self._call(function, len(x), address(x), address(condition), address(out))
         return out
