@@ -35,12 +35,25 @@ typedef struct fmatch_array_config {
     /** Or NULL; called once: when the rows are no longer needed, or when create fails. */
     void (*destroy)(void *user);
     void *user;
+    /** [n, condition_dim], finite: what each row is to be conditioned on. NULL: nothing. A label
+     * is a column of whole numbers. */
+    const float *conditions;
+    const float *weights;  /**< [n], finite, >= 0, not all 0: importance weights. NULL: 1 each. */
+    int32_t condition_dim; /**< columns of conditions, up to 65536; 0 where they are NULL */
+    uint32_t flags;        /**< 0 */
 } fmatch_array_config;
 
-/** Configuration of a source read from a CSV file. */
+/** Configuration of a source read from a CSV file. Columns are numbered from 0; none is named
+ * twice. */
 typedef struct fmatch_csv_config {
-    uint32_t struct_size; /**< written by init */
-    int32_t order;        /**< an fmatch_order. Default SHUFFLED. */
+    uint32_t struct_size;   /**< written by init */
+    int32_t order;          /**< an fmatch_order. Default SHUFFLED. */
+    const int32_t *columns; /**< [dim], those that make x. NULL: all that are not named below. */
+    const int32_t *condition_columns; /**< [condition_dim]. NULL: no condition. */
+    int32_t dim;                      /**< length of columns; 0 where that is NULL */
+    int32_t condition_dim;            /**< length of condition_columns; 0 where that is NULL */
+    int32_t weight_column;            /**< its numbers are >= 0, not all 0. Default -1: none. */
+    uint32_t flags;                   /**< 0 */
 } fmatch_csv_config;
 
 /** A user's distribution. */
@@ -59,6 +72,16 @@ typedef struct fmatch_source_callbacks {
     /** Or NULL; called once, with the last reference or when create fails. */
     void (*destroy)(void *user);
     void *user;
+    /**
+     * In the place of `draw`, which is then NULL: rows with what belongs to them, condition [n,
+     * condition_dim] and weight [n], finite and >= 0. Both are NULL for a source without them, and
+     * in calls that only want x, which must get the same x: draw the same numbers, and write what
+     * there is room for.
+     */
+    int32_t (*draw_rows)(void *user, fmatch_random *random, int64_t first_row, int64_t n, float *x,
+                         float *condition, float *weight);
+    int32_t condition_dim; /**< of draw_rows, 0 to 65536; 0: no condition */
+    int32_t weighted;      /**< 1: draw_rows gives weights; else 0 */
 } fmatch_source_callbacks;
 
 #ifdef __cplusplus
@@ -122,9 +145,9 @@ FMATCH_API FMATCH_WARN_UNUSED fmatch_status fmatch_source_create_array(
  * Create an array source from a file of comma-separated numbers.
  *
  * The first line is taken as a header when none of its cells is a finite number. Every other line
- * must have as many cells, each a finite number with a decimal point, whatever the locale; so a
- * first line of numbers with one bad cell is refused, not skipped. Blank lines are skipped; a line
- * may end in CR LF.
+ * must have as many cells, each a finite number with a decimal point, whatever the locale, also in
+ * columns that are not used; so a first line of numbers with one bad cell is refused, not skipped.
+ * Blank lines are skipped; a line may end in CR LF.
  *
  * @param source   written: the new handle, owned by the caller; NULL on failure.
  * @param context  parent.
@@ -145,7 +168,7 @@ fmatch_source_create_csv(fmatch_source **source, fmatch_context *context, const 
  * @param source     written: the new handle, owned by the caller; NULL on failure.
  * @param context    parent.
  * @param dim        columns, 1 to 65536.
- * @param callbacks  copied; `draw` must be set.
+ * @param callbacks  copied; either `draw` or `draw_rows` must be set.
  *
  * @return FMATCH_OK · FMATCH_ERROR_ARGUMENT · FMATCH_ERROR_STRUCT_SIZE · FMATCH_ERROR_NO_MEMORY. On
  * failure, of whatever argument, callbacks->destroy has been called, unless `callbacks` could not
@@ -160,6 +183,12 @@ FMATCH_API void fmatch_source_destroy(fmatch_source **source);
 
 /** Columns of a row; 0 for NULL. */
 FMATCH_API int32_t fmatch_source_get_dim(const fmatch_source *source);
+
+/** Columns of a row's condition; 0 for a source without condition and for NULL. */
+FMATCH_API int32_t fmatch_source_get_condition_dim(const fmatch_source *source);
+
+/** 1 if the rows have weights of their own; 0 if each weighs 1, and for NULL. */
+FMATCH_API int32_t fmatch_source_get_weighted(const fmatch_source *source);
 
 /** Rows that the source stores: n for an array or a file, 0 for a distribution or NULL. */
 FMATCH_API int64_t fmatch_source_count_rows(const fmatch_source *source);
@@ -179,6 +208,23 @@ FMATCH_API FMATCH_WARN_UNUSED fmatch_status fmatch_source_get_rows(const fmatch_
                                                                    float *x);
 
 /**
+ * Copy the conditions of stored rows; parameters and statuses as for fmatch_source_get_rows.
+ *
+ * @param condition  [n, condition_dim], written; nothing for a source without condition.
+ */
+FMATCH_API FMATCH_WARN_UNUSED fmatch_status fmatch_source_get_conditions(
+    const fmatch_source *source, int64_t first_row, int64_t n, float *condition);
+
+/**
+ * Copy the weights of stored rows; parameters and statuses as for fmatch_source_get_rows.
+ *
+ * @param weight  [n], written; 1 each for a source without weights.
+ */
+FMATCH_API FMATCH_WARN_UNUSED fmatch_status fmatch_source_get_weights(const fmatch_source *source,
+                                                                      int64_t first_row, int64_t n,
+                                                                      float *weight);
+
+/**
  * Draw rows. Row i depends on (seed, first_row + i) alone.
  *
  * @param source     any.
@@ -195,11 +241,24 @@ FMATCH_API FMATCH_WARN_UNUSED fmatch_status fmatch_source_draw(const fmatch_sour
                                                                int64_t n, float *x);
 
 /**
+ * Draw rows with what belongs to them. The same rows as fmatch_source_draw, whose parameters and
+ * statuses hold here.
+ *
+ * @param condition  [n, condition_dim], written; nothing for a source without condition. Or NULL.
+ * @param weight     [n], written; 1 each for a source without weights. Or NULL.
+ */
+FMATCH_API FMATCH_WARN_UNUSED fmatch_status fmatch_source_draw_rows(const fmatch_source *source,
+                                                                    uint64_t seed,
+                                                                    int64_t first_row, int64_t n,
+                                                                    float *x, float *condition,
+                                                                    float *weight);
+
+/**
  * Mean and standard deviation of each column, for a model's data_mean and data_std.
  *
  * Exact for the normal and the mixture, over all rows for an array or a file (dividing by n), and
  * from 65536 draws with seed 0 for a callback. A constant column gives 0, which data_std does not
- * accept: put 1 there.
+ * accept: put 1 there. Weights are not looked at.
  *
  * @param source  any.
  * @param mean    [dim], written.
@@ -210,6 +269,22 @@ FMATCH_API FMATCH_WARN_UNUSED fmatch_status fmatch_source_draw(const fmatch_sour
  */
 FMATCH_API FMATCH_WARN_UNUSED fmatch_status
 fmatch_source_evaluate_moments(const fmatch_source *source, float *mean, float *std);
+
+/**
+ * Logarithm of the density at given points.
+ *
+ * In closed form for the normal and the mixture.
+ *
+ * @param source       of a kind that has one.
+ * @param n            >= 0.
+ * @param x            [n, dim], finite.
+ * @param log_density  [n], written, in nats; -inf outside of the support.
+ *
+ * @return FMATCH_OK · FMATCH_ERROR_ARGUMENT · FMATCH_ERROR_NOT_FINITE (detail names row and column)
+ * · FMATCH_ERROR_UNSUPPORTED (no closed form).
+ */
+FMATCH_API FMATCH_WARN_UNUSED fmatch_status fmatch_source_evaluate_log_density(
+    const fmatch_source *source, int64_t n, const float *x, double *log_density);
 
 #ifdef __cplusplus
 }

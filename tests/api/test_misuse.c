@@ -104,7 +104,7 @@ static void sources_refuse_null(void **state)
     fmatch_array_config_init(&array);
     array.dim = 1;
     array.n = 1;
-    fmatch_source_callbacks callbacks = {sizeof callbacks, 0, NULL, NULL, NULL};
+    fmatch_source_callbacks callbacks = {.struct_size = sizeof callbacks};
 
     refuses_null(fmatch_source_create_normal(NULL, w.context, 1), "source");
     create_refuses_null(fmatch_source, fmatch_source_create_normal, "context", NULL, 1);
@@ -283,7 +283,7 @@ static void arguments_out_of_range_are_refused(void **state)
         int32_t value;
         const char *text;
     } dims[] = {{0, "0"}, {-3, "-3"}, {65537, "65537"}, {INT32_MIN, "-2147483648"}};
-    fmatch_source_callbacks draw = {sizeof draw, 0, NULL, NULL, NULL};
+    fmatch_source_callbacks draw = {.struct_size = sizeof draw};
     for (size_t i = 0; i < COUNT(dims); i++) {
         expect_refused(&w, fmatch_source_create_normal(&source, w.context, dims[i].value),
                        FMATCH_ERROR_ARGUMENT, "dim", dims[i].text, "1", "65536");
@@ -489,7 +489,8 @@ static fmatch_status use_csv(struct things *w, union any_config *c)
 
 static void prepare_source(union any_config *c)
 {
-    c->source = (fmatch_source_callbacks){sizeof c->source, 0, draw_zeros, count_destroy, NULL};
+    c->source = (fmatch_source_callbacks){
+        .struct_size = sizeof c->source, .draw = draw_zeros, .destroy = count_destroy};
 }
 
 static fmatch_status use_source(struct things *w, union any_config *c)

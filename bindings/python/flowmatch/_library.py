@@ -19,10 +19,11 @@ TASK = CFUNCTYPE(None, c_void_p, c_int64)
 RUN_TASKS = CFUNCTYPE(None, c_void_p, c_int64, TASK, c_void_p)
 WRITE_LOG = CFUNCTYPE(None, c_void_p, c_int32, c_char_p)
 DRAW = CFUNCTYPE(c_int32, c_void_p, c_void_p, c_int64, c_int64, c_void_p)
+DRAW_ROWS = CFUNCTYPE(c_int32, c_void_p, c_void_p, c_int64, c_int64, c_void_p, c_void_p, c_void_p)
 EVALUATE = CFUNCTYPE(c_int32, c_void_p, c_int64, c_void_p, c_void_p, c_void_p, c_void_p)
 
 #: What the library may call after the call that handed it over.
-KEPT_CALLBACKS = (WRITE_LOG, DRAW, EVALUATE)
+KEPT_CALLBACKS = (WRITE_LOG, DRAW, DRAW_ROWS, EVALUATE)
 
 
 class BuildInfo(Structure):
@@ -50,16 +51,20 @@ class ContextConfig(Structure):
 class ArrayConfig(Structure):
     _fields_ = [('struct_size', c_uint32), ('dim', c_int32), ('n', c_int64), ('rows', FLOATS),
                 ('memory', c_int32), ('order', c_int32), ('destroy', c_void_p),
-                ('user', c_void_p)]
+                ('user', c_void_p), ('conditions', FLOATS), ('weights', FLOATS),
+                ('condition_dim', c_int32), ('flags', c_uint32)]
 
 
 class CsvConfig(Structure):
-    _fields_ = [('struct_size', c_uint32), ('order', c_int32)]
+    _fields_ = [('struct_size', c_uint32), ('order', c_int32), ('columns', INTEGERS),
+                ('condition_columns', INTEGERS), ('dim', c_int32), ('condition_dim', c_int32),
+                ('weight_column', c_int32), ('flags', c_uint32)]
 
 
 class SourceCallbacks(Structure):
     _fields_ = [('struct_size', c_uint32), ('flags', c_uint32), ('draw', DRAW),
-                ('destroy', c_void_p), ('user', c_void_p)]
+                ('destroy', c_void_p), ('user', c_void_p), ('draw_rows', DRAW_ROWS),
+                ('condition_dim', c_int32), ('weighted', c_int32)]
 
 
 class MlpConfig(Structure):
@@ -179,9 +184,15 @@ FUNCTIONS: Dict[str, List[Any]] = {
     'fmatch_source_create_normal': [STATUS, NEW_HANDLE, HANDLE, c_int32],
     'fmatch_source_destroy': [None, NEW_HANDLE],
     'fmatch_source_draw': [STATUS, HANDLE, c_uint64, c_int64, c_int64, FLOATS],
+    'fmatch_source_draw_rows': [STATUS, HANDLE, c_uint64, c_int64, c_int64, FLOATS, FLOATS, FLOATS],
+    'fmatch_source_evaluate_log_density': [STATUS, HANDLE, c_int64, FLOATS, DOUBLES],
     'fmatch_source_evaluate_moments': [STATUS, HANDLE, FLOATS, FLOATS],
+    'fmatch_source_get_condition_dim': [c_int32, HANDLE],
+    'fmatch_source_get_conditions': [STATUS, HANDLE, c_int64, c_int64, FLOATS],
     'fmatch_source_get_dim': [c_int32, HANDLE],
     'fmatch_source_get_rows': [STATUS, HANDLE, c_int64, c_int64, FLOATS],
+    'fmatch_source_get_weighted': [c_int32, HANDLE],
+    'fmatch_source_get_weights': [STATUS, HANDLE, c_int64, c_int64, FLOATS],
 
     'fmatch_mlp_config_init_sized': [None, POINTER(MlpConfig), c_size_t, c_int32],
     'fmatch_model_count_parameters': [c_int64, HANDLE],
