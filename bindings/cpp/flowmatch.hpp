@@ -272,6 +272,13 @@ struct csv_config : fmatch_csv_config {
     }
 };
 
+struct npy_config : fmatch_npy_config {
+    npy_config()
+    {
+        fmatch_npy_config_init_sized(this, sizeof(fmatch_npy_config));
+    }
+};
+
 struct mlp_config : fmatch_mlp_config {
     explicit mlp_config(std::int32_t preset = FMATCH_PRESET_RECOMMENDED)
     {
@@ -599,6 +606,15 @@ class source : public detail::owner<fmatch_source, fmatch_source_destroy>
     {
         source made;
         detail::check(fmatch_source_create_csv(made.out(), parent.get(), path.c_str(), &config));
+        return made;
+    }
+
+    /** A file that numpy.save wrote, mapped into memory. */
+    static source npy(const context &parent, const std::string &path,
+                      const fmatch_npy_config &config = npy_config())
+    {
+        source made;
+        detail::check(fmatch_source_create_npy(made.out(), parent.get(), path.c_str(), &config));
         return made;
     }
 

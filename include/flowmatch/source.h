@@ -56,6 +56,18 @@ typedef struct fmatch_csv_config {
     uint32_t flags;                   /**< 0 */
 } fmatch_csv_config;
 
+/** Configuration of a source read from a .npy file; the fields are those of fmatch_csv_config. */
+typedef struct fmatch_npy_config {
+    uint32_t struct_size;
+    int32_t order;
+    const int32_t *columns;
+    const int32_t *condition_columns;
+    int32_t dim;
+    int32_t condition_dim;
+    int32_t weight_column;
+    uint32_t flags;
+} fmatch_npy_config;
+
 /** A user's distribution. */
 typedef struct fmatch_source_callbacks {
     uint32_t struct_size; /**< sizeof(fmatch_source_callbacks) */
@@ -95,6 +107,10 @@ FMATCH_API void fmatch_array_config_init_sized(fmatch_array_config *config, size
 /** Fill in the recommended values. */
 #define fmatch_csv_config_init(config) fmatch_csv_config_init_sized((config), sizeof *(config))
 FMATCH_API void fmatch_csv_config_init_sized(fmatch_csv_config *config, size_t size);
+
+/** Fill in the recommended values. */
+#define fmatch_npy_config_init(config) fmatch_npy_config_init_sized((config), sizeof *(config))
+FMATCH_API void fmatch_npy_config_init_sized(fmatch_npy_config *config, size_t size);
 
 /**
  * Create a source of independent standard normal numbers, N(0, I).
@@ -163,6 +179,33 @@ fmatch_source_create_csv(fmatch_source **source, fmatch_context *context, const 
                          const fmatch_csv_config *config);
 
 /**
+ * Create a source that reads its rows from a file of NumPy's, as numpy.save writes it.
+ *
+ * The file is mapped into memory, never read as a whole, so that it may be larger than the memory;
+ * it must stay as it is while the source lives. It holds an array of one dimension, a single
+ * column, or of two in C order, of float32 (the fastest), float64, integers or truth values, in
+ * either order of bytes; numbers are rounded to float.
+ *
+ * Rows are checked when they are drawn, in the columns that are used: for a number that is not
+ * finite as a float, FMATCH_ERROR_NOT_FINITE names file, row and column; a negative weight is
+ * FMATCH_ERROR_FORMAT. So is a file whose length has changed, which is looked at before each block
+ * of rows; only a file that is cut short in the very moment in which a block is copied ends the
+ * process, as for any mapped file.
+ *
+ * @param source   written: the new handle, owned by the caller; NULL on failure.
+ * @param context  parent.
+ * @param path     a regular file.
+ * @param config   or NULL for the recommended values.
+ *
+ * @return FMATCH_OK · FMATCH_ERROR_ARGUMENT · FMATCH_ERROR_STRUCT_SIZE · FMATCH_ERROR_IO ·
+ * FMATCH_ERROR_FORMAT (not a .npy file, or not as long as it says) · FMATCH_ERROR_UNSUPPORTED
+ * (another type, order or number of dimensions) · FMATCH_ERROR_NO_MEMORY.
+ */
+FMATCH_API FMATCH_WARN_UNUSED fmatch_status
+fmatch_source_create_npy(fmatch_source **source, fmatch_context *context, const char *path,
+                         const fmatch_npy_config *config);
+
+/**
  * Create a source from a user's function.
  *
  * @param source     written: the new handle, owned by the caller; NULL on failure.
@@ -194,7 +237,8 @@ FMATCH_API int32_t fmatch_source_get_weighted(const fmatch_source *source);
 FMATCH_API int64_t fmatch_source_count_rows(const fmatch_source *source);
 
 /**
- * Copy stored rows of an array or file source, in the order in which they are stored.
+ * Copy stored rows of an array or file source, in the order in which they are stored. A .npy file
+ * can fail here as in fmatch_source_draw.
  *
  * @param source     with fmatch_source_count_rows > 0.
  * @param first_row  >= 0.
@@ -234,7 +278,8 @@ FMATCH_API FMATCH_WARN_UNUSED fmatch_status fmatch_source_get_weights(const fmat
  * @param x          [n, dim], written. On failure its contents are unspecified.
  *
  * @return FMATCH_OK · FMATCH_ERROR_ARGUMENT · FMATCH_ERROR_CALLBACK · FMATCH_ERROR_NOT_FINITE (a
- * callback's output; detail names row and column).
+ * callback's output or a .npy file's; detail names row and column) · FMATCH_ERROR_FORMAT and
+ * FMATCH_ERROR_IO (a .npy file that has changed).
  */
 FMATCH_API FMATCH_WARN_UNUSED fmatch_status fmatch_source_draw(const fmatch_source *source,
                                                                uint64_t seed, int64_t first_row,

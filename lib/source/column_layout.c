@@ -26,48 +26,43 @@ fmatch_status column_layout_check(const struct column_choice *choice)
     return FMATCH_OK;
 }
 
-static fmatch_status put(struct column_layout *layout, int32_t column, int32_t place)
+/* Notes that a column is used; `used` is [columns]. */
+static fmatch_status take(bool *used, int32_t column)
 {
-    if (layout->place[column] >= 0)
+    if (used[column])
         return status_fail(FMATCH_ERROR_ARGUMENT, "column %d is named twice", (int)column);
-    layout->place[column] = place;
+    used[column] = true;
     return FMATCH_OK;
 }
 
-static fmatch_status put_list(struct column_layout *layout, const char *name, const int32_t *list,
-                              int32_t count, int32_t first_place)
+static fmatch_status take_list(bool *used, int32_t columns, const char *name, const int32_t *list,
+                               int32_t count, int32_t *to)
 {
     for (int32_t i = 0; i < count; i++) {
-        if (list[i] < 0 || list[i] >= layout->columns)
+        if (list[i] < 0 || list[i] >= columns)
             return status_fail(FMATCH_ERROR_ARGUMENT, "%s[%d] is %d; it must be between 0 and %d",
-                               name, (int)i, (int)list[i], (int)layout->columns - 1);
-        RETURN_IF_FAILED(put(layout, list[i], first_place + i));
+                               name, (int)i, (int)list[i], (int)columns - 1);
+        RETURN_IF_FAILED(take(used, list[i]));
+        to[i] = list[i];
     }
     return FMATCH_OK;
 }
 
-/* Gives x the columns that nothing has named; their places come before all others. */
-static void put_rest(struct column_layout *layout)
+static fmatch_status fill(struct column_layout *layout, bool *used, int32_t columns,
+                          const struct column_choice *choice)
 {
-    int32_t place = 0;
-    for (int32_t c = 0; c < layout->columns; c++)
-        if (layout->place[c] < 0)
-            layout->place[c] = place++;
-}
-
-static fmatch_status fill(struct column_layout *layout, const struct column_choice *choice)
-{
-    for (int32_t c = 0; c < layout->columns; c++)
-        layout->place[c] = -1;
-    RETURN_IF_FAILED(put_list(layout, names[0], choice->x, choice->x_count, 0));
-    RETURN_IF_FAILED(
-        put_list(layout, names[1], choice->condition, choice->condition_count, layout->dim));
+    RETURN_IF_FAILED(take_list(used, columns, names[0], choice->x, choice->x_count, layout->x));
+    RETURN_IF_FAILED(take_list(used, columns, names[1], choice->condition, choice->condition_count,
+                               layout->condition));
     if (layout->weighted) {
-        CHECK_RANGE("config->weight_column", choice->weight, 0, layout->columns - 1);
-        RETURN_IF_FAILED(put(layout, choice->weight, layout->dim + layout->condition_dim));
+        CHECK_RANGE("config->weight_column", choice->weight, 0, columns - 1);
+        RETURN_IF_FAILED(take(used, choice->weight));
     }
-    if (choice->x_count == 0)
-        put_rest(layout);
+    if (choice->x_count > 0)
+        return FMATCH_OK;
+    for (int32_t c = 0, next = 0; c < columns; c++)
+        if (!used[c])
+            layout->x[next++] = c;
     return FMATCH_OK;
 }
 
@@ -81,26 +76,28 @@ fmatch_status column_layout_create(struct column_layout *layout, const fmatch_al
         return status_fail(FMATCH_ERROR_ARGUMENT,
                            "condition and weight take %d columns of %d; none is left for x",
                            (int)others, (int)columns);
-    struct column_layout made = {.columns = columns,
-                                 .dim = choice->x_count > 0 ? choice->x_count : columns - others,
+    struct column_layout made = {.dim = choice->x_count > 0 ? choice->x_count : columns - others,
                                  .condition_dim = choice->condition_count,
-                                 .weighted = weighted};
-    if (choice->x_count > 0 || others > 0) {
-        made.place = allocation_create(allocator, columns, sizeof *made.place);
-        if (!made.place)
-            return status_no_memory((size_t)columns * sizeof *made.place);
-        const fmatch_status status = fill(&made, choice);
-        if (status != FMATCH_OK) {
-            allocation_destroy(allocator, made.place);
-            return status;
-        }
-    }
-    *layout = made;
-    return FMATCH_OK;
+                                 .weighted = weighted,
+                                 .weight = choice->weight,
+                                 .whole = choice->x_count == 0 && others == 0};
+    const int64_t count = (int64_t)made.dim + made.condition_dim;
+    made.x = allocation_create(allocator, count, sizeof *made.x);
+    made.condition = made.x ? made.x + made.dim : NULL;
+    bool *used = allocation_create(allocator, columns, sizeof *used);
+    const fmatch_status status =
+        made.x && used ? fill(&made, used, columns, choice)
+                       : status_no_memory((size_t)count * sizeof *made.x + (size_t)columns);
+    allocation_destroy(allocator, used);
+    if (status == FMATCH_OK)
+        *layout = made;
+    else
+        allocation_destroy(allocator, made.x);
+    return status;
 }
 
 void column_layout_destroy(struct column_layout *layout, const fmatch_allocator *allocator)
 {
-    allocation_destroy(allocator, layout->place);
+    allocation_destroy(allocator, layout->x);
     *layout = (struct column_layout){0};
 }

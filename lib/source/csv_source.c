@@ -13,28 +13,30 @@ void fmatch_csv_config_init_sized(fmatch_csv_config *config, size_t size)
     configuration_write(config, size, &recommended, sizeof recommended);
 }
 
+/* Columns of the table, one row after the other. */
+static void gather(const struct csv_table *table, int32_t count, const int32_t *columns, float *to)
+{
+    for (int64_t i = 0; i < table->rows; i++)
+        for (int32_t j = 0; j < count; j++)
+            *to++ = table->values[i * table->columns + columns[j]];
+}
+
 /* The table's values part by part in `values`, which has room for all that the layout wants. */
 static struct array_rows split(const struct csv_table *table, const struct column_layout *layout,
                                float *values)
 {
     float *condition = values + table->rows * layout->dim;
     float *weight = condition + table->rows * layout->condition_dim;
-    const struct source_rows rows = {.x = values,
-                                     .condition = layout->condition_dim > 0 ? condition : NULL,
-                                     .weight = layout->weighted ? weight : NULL};
-    const float *cell = table->values;
-    for (int64_t i = 0; i < table->rows; i++)
-        for (int32_t c = 0; c < table->columns; c++, cell++) {
-            float *target = column_layout_target(layout, c, i, &rows);
-            if (target)
-                *target = *cell;
-        }
+    gather(table, layout->dim, layout->x, values);
+    gather(table, layout->condition_dim, layout->condition, condition);
+    if (layout->weighted)
+        gather(table, 1, &layout->weight, weight);
     return (struct array_rows){.n = table->rows,
                                .dim = layout->dim,
                                .condition_dim = layout->condition_dim,
-                               .x = rows.x,
-                               .condition = rows.condition,
-                               .weight = rows.weight};
+                               .x = values,
+                               .condition = layout->condition_dim > 0 ? condition : NULL,
+                               .weight = layout->weighted ? weight : NULL};
 }
 
 /* On success the source owns the table's values, or others in their place. */
@@ -44,7 +46,7 @@ static fmatch_status create(fmatch_source **source, fmatch_context *context, con
 {
     const fmatch_allocator *allocator = &context->allocator;
     struct array_rows rows = {.n = table->rows, .dim = layout->dim, .x = table->values};
-    if (layout->place) {
+    if (!layout->whole) {
         const int64_t size = table->rows * ((int64_t)layout->dim + layout->condition_dim +
                                             (layout->weighted ? 1 : 0));
         float *values = allocation_create(allocator, size, sizeof *values);

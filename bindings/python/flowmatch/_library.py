@@ -61,6 +61,10 @@ class CsvConfig(Structure):
                 ('weight_column', c_int32), ('flags', c_uint32)]
 
 
+class NpyConfig(Structure):
+    _fields_ = CsvConfig._fields_
+
+
 class SourceCallbacks(Structure):
     _fields_ = [('struct_size', c_uint32), ('flags', c_uint32), ('draw', DRAW),
                 ('destroy', c_void_p), ('user', c_void_p), ('draw_rows', DRAW_ROWS),
@@ -136,6 +140,7 @@ STRUCTS = {
     'fmatch_context_config': ContextConfig,
     'fmatch_array_config': ArrayConfig,
     'fmatch_csv_config': CsvConfig,
+    'fmatch_npy_config': NpyConfig,
     'fmatch_source_callbacks': SourceCallbacks,
     'fmatch_mlp_config': MlpConfig,
     'fmatch_velocity_callbacks': VelocityCallbacks,
@@ -174,6 +179,7 @@ FUNCTIONS: Dict[str, List[Any]] = {
 
     'fmatch_array_config_init_sized': [None, POINTER(ArrayConfig), c_size_t],
     'fmatch_csv_config_init_sized': [None, POINTER(CsvConfig), c_size_t],
+    'fmatch_npy_config_init_sized': [None, POINTER(NpyConfig), c_size_t],
     'fmatch_source_count_rows': [c_int64, HANDLE],
     'fmatch_source_create_array': [STATUS, NEW_HANDLE, HANDLE, POINTER(ArrayConfig)],
     'fmatch_source_create_callback': [STATUS, NEW_HANDLE, HANDLE, c_int32,
@@ -182,6 +188,7 @@ FUNCTIONS: Dict[str, List[Any]] = {
     'fmatch_source_create_gaussian_mixture': [STATUS, NEW_HANDLE, HANDLE, c_int32, c_int32, FLOATS,
                                               FLOATS, FLOATS],
     'fmatch_source_create_normal': [STATUS, NEW_HANDLE, HANDLE, c_int32],
+    'fmatch_source_create_npy': [STATUS, NEW_HANDLE, HANDLE, c_char_p, POINTER(NpyConfig)],
     'fmatch_source_destroy': [None, NEW_HANDLE],
     'fmatch_source_draw': [STATUS, HANDLE, c_uint64, c_int64, c_int64, FLOATS],
     'fmatch_source_draw_rows': [STATUS, HANDLE, c_uint64, c_int64, c_int64, FLOATS, FLOATS, FLOATS],

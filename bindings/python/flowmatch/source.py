@@ -181,6 +181,22 @@ class Source(Handle):
                    byref(config), kept=(context,))
 
     @classmethod
+    def npy(cls, path: Any, order: str = 'shuffled', context: Optional[Context] = None,
+            columns: Optional[Sequence[int]] = None, condition_columns: Sequence[int] = (),
+            weight_column: Optional[int] = None) -> 'Source':
+        """The rows of a file that numpy.save wrote; arguments as for csv().
+
+        The file is mapped and may be larger than the memory; it must stay as it is. float32 in C
+        order is the fastest; float64, integers and truth values are converted.
+        """
+        choice, _arrays = _column_choice(columns, condition_columns, weight_column)
+        config = new_config(_library.NpyConfig, library.fmatch_npy_config_init_sized,
+                            order=number_of('order', ORDERS, order), **choice)
+        context = context or default_context()
+        return cls(library.fmatch_source_create_npy, context._address, path_bytes(path),
+                   byref(config), kept=(context,))
+
+    @classmethod
     def callback(cls, dim: int, draw: DrawFunction, context: Optional[Context] = None,
                  condition_dim: int = 0, weighted: bool = False) -> 'Source':
         """A distribution given by a function.
