@@ -268,6 +268,27 @@ struct context_config : fmatch_context_config {
     }
 };
 
+struct array_config : fmatch_array_config {
+    array_config()
+    {
+        fmatch_array_config_init_sized(this, sizeof(fmatch_array_config));
+    }
+};
+
+struct csv_config : fmatch_csv_config {
+    csv_config()
+    {
+        fmatch_csv_config_init_sized(this, sizeof(fmatch_csv_config));
+    }
+};
+
+struct npy_config : fmatch_npy_config {
+    npy_config()
+    {
+        fmatch_npy_config_init_sized(this, sizeof(fmatch_npy_config));
+    }
+};
+
 struct mlp_config : fmatch_mlp_config {
     explicit mlp_config(std::int32_t preset = FMATCH_PRESET_RECOMMENDED)
     {
@@ -420,6 +441,11 @@ inline void set_blas_threads(std::int32_t threads)
 typedef std::function<void(generator &random, std::int64_t first_row, std::int64_t n, float *x)>
     draw_function;
 
+/** The same with condition [n, condition_dim] and weight [n], each NULL where it is not wanted. */
+typedef std::function<void(generator &random, std::int64_t first_row, std::int64_t n, float *x,
+                           float *condition, float *weight)>
+    draw_rows_function;
+
 /** Writes v [n, dim] for x [n, dim] at times t [n]. Any thread that uses the model may call it. */
 typedef std::function<void(std::int64_t n, const float *x, const float *t, float *v)>
     velocity_function;
@@ -560,14 +586,52 @@ class source : public detail::owner<fmatch_source, fmatch_source_destroy>
         return made;
     }
 
+    /** Rows [n, dim] with conditions [n, condition_dim] and weights [n], both copied; empty: none.
+     */
+    static source array(const context &parent, std::int32_t dim, const std::vector<float> &rows,
+                        std::int32_t condition_dim, const std::vector<float> &conditions,
+                        const std::vector<float> &weights = std::vector<float>(),
+                        std::int32_t order = FMATCH_ORDER_SHUFFLED)
+    {
+        array_config config;
+        config.dim = dim;
+        config.n = detail::rows_in("rows", rows.size(), dim);
+        config.rows = rows.data();
+        config.order = order;
+        config.condition_dim = condition_dim;
+        if (condition_dim > 0 || !conditions.empty()) {
+            detail::check_size("conditions", conditions.size(), config.n * condition_dim);
+            config.conditions = conditions.data();
+        }
+        if (!weights.empty()) {
+            detail::check_size("weights", weights.size(), config.n);
+            config.weights = weights.data();
+        }
+        return array(parent, config);
+    }
+
     static source csv(const context &parent, const std::string &path,
                       std::int32_t order = FMATCH_ORDER_SHUFFLED)
     {
-        fmatch_csv_config config;
-        fmatch_csv_config_init(&config);
+        csv_config config;
         config.order = order;
+        return csv(parent, path, config);
+    }
+
+    static source csv(const context &parent, const std::string &path,
+                      const fmatch_csv_config &config)
+    {
         source made;
         detail::check(fmatch_source_create_csv(made.out(), parent.get(), path.c_str(), &config));
+        return made;
+    }
+
+    /** A file that numpy.save wrote, mapped into memory. */
+    static source npy(const context &parent, const std::string &path,
+                      const fmatch_npy_config &config = npy_config())
+    {
+        source made;
+        detail::check(fmatch_source_create_npy(made.out(), parent.get(), path.c_str(), &config));
         return made;
     }
 
@@ -576,9 +640,25 @@ class source : public detail::owner<fmatch_source, fmatch_source_destroy>
     {
         fmatch_source_callbacks callbacks = fmatch_source_callbacks();
         callbacks.struct_size = sizeof callbacks;
-        callbacks.draw = draw_rows;
+        callbacks.draw = draw_x;
         callbacks.destroy = detail::delete_user<draw_function>;
         callbacks.user = new draw_function(std::move(draw));
+        source made;
+        detail::check(fmatch_source_create_callback(made.out(), parent.get(), dim, &callbacks));
+        return made;
+    }
+
+    /** Rows with a condition of condition_dim columns, 0 for none, and with weights if so. */
+    static source callback(const context &parent, std::int32_t dim, std::int32_t condition_dim,
+                           bool weighted, draw_rows_function draw)
+    {
+        fmatch_source_callbacks callbacks = fmatch_source_callbacks();
+        callbacks.struct_size = sizeof callbacks;
+        callbacks.draw_rows = draw_joint;
+        callbacks.condition_dim = condition_dim;
+        callbacks.weighted = weighted ? 1 : 0;
+        callbacks.destroy = detail::delete_user<draw_rows_function>;
+        callbacks.user = new draw_rows_function(std::move(draw));
         source made;
         detail::check(fmatch_source_create_callback(made.out(), parent.get(), dim, &callbacks));
         return made;
@@ -587,6 +667,18 @@ class source : public detail::owner<fmatch_source, fmatch_source_destroy>
     std::int32_t dim() const noexcept
     {
         return fmatch_source_get_dim(get());
+    }
+
+    /** Columns of a row's condition; 0 without. */
+    std::int32_t condition_dim() const noexcept
+    {
+        return fmatch_source_get_condition_dim(get());
+    }
+
+    /** Whether rows have weights of their own; else each weighs 1. */
+    bool weighted() const noexcept
+    {
+        return fmatch_source_get_weighted(get()) != 0;
     }
 
     /** Rows that the source stores; 0 for a distribution. */
@@ -605,6 +697,45 @@ class source : public detail::owner<fmatch_source, fmatch_source_destroy>
         std::vector<float> x = detail::room<float>(n, dim());
         get_rows(first_row, n, x.data());
         return x;
+    }
+
+    /** [n, condition_dim] of stored rows. */
+    std::vector<float> get_conditions(std::int64_t first_row, std::int64_t n) const
+    {
+        std::vector<float> condition = detail::room<float>(n, condition_dim());
+        detail::check(fmatch_source_get_conditions(get(), first_row, n, condition.data()));
+        return condition;
+    }
+
+    /** [n] of stored rows; 1 each where they have none. */
+    std::vector<float> get_weights(std::int64_t first_row, std::int64_t n) const
+    {
+        std::vector<float> weight = detail::room<float>(n, 1);
+        detail::check(fmatch_source_get_weights(get(), first_row, n, weight.data()));
+        return weight;
+    }
+
+    /** Rows and what belongs to each. */
+    struct rows {
+        std::vector<float> x, condition, weight;
+    };
+
+    rows draw_rows(std::uint64_t seed, std::int64_t first_row, std::int64_t n) const
+    {
+        rows drawn = {detail::room<float>(n, dim()), detail::room<float>(n, condition_dim()),
+                      detail::room<float>(n, 1)};
+        detail::check(fmatch_source_draw_rows(get(), seed, first_row, n, drawn.x.data(),
+                                              drawn.condition.data(), drawn.weight.data()));
+        return drawn;
+    }
+
+    /** Logarithm of the density at x [n, dim], of a distribution that has one in closed form. */
+    std::vector<double> evaluate_log_density(const std::vector<float> &x) const
+    {
+        const std::int64_t n = detail::rows_in("x", x.size(), dim());
+        std::vector<double> log_density = detail::room<double>(n, 1);
+        detail::check(fmatch_source_evaluate_log_density(get(), n, x.data(), log_density.data()));
+        return log_density;
     }
 
     void draw(std::uint64_t seed, std::int64_t first_row, std::int64_t n, float *x) const
@@ -636,8 +767,18 @@ class source : public detail::owner<fmatch_source, fmatch_source_destroy>
     {
     }
 
-    static std::int32_t draw_rows(void *user, fmatch_random *random, std::int64_t first_row,
-                                  std::int64_t n, float *x)
+    static std::int32_t draw_joint(void *user, fmatch_random *random, std::int64_t first_row,
+                                   std::int64_t n, float *x, float *condition, float *weight)
+    {
+        return detail::guarded([&]() -> std::int32_t {
+            generator lent(random);
+            (*static_cast<draw_rows_function *>(user))(lent, first_row, n, x, condition, weight);
+            return 0;
+        });
+    }
+
+    static std::int32_t draw_x(void *user, fmatch_random *random, std::int64_t first_row,
+                               std::int64_t n, float *x)
     {
         return detail::guarded([&]() -> std::int32_t {
             generator lent(random);

@@ -35,13 +35,38 @@ typedef struct fmatch_array_config {
     /** Or NULL; called once: when the rows are no longer needed, or when create fails. */
     void (*destroy)(void *user);
     void *user;
+    /** [n, condition_dim], finite: what each row is to be conditioned on. NULL: nothing. A label
+     * is a column of whole numbers. */
+    const float *conditions;
+    const float *weights;  /**< [n], finite, >= 0, not all 0: importance weights. NULL: 1 each. */
+    int32_t condition_dim; /**< columns of conditions, up to 65536; 0 where they are NULL */
+    uint32_t flags;        /**< 0 */
 } fmatch_array_config;
 
-/** Configuration of a source read from a CSV file. */
+/** Configuration of a source read from a CSV file. Columns are numbered from 0; none is named
+ * twice. */
 typedef struct fmatch_csv_config {
-    uint32_t struct_size; /**< written by init */
-    int32_t order;        /**< an fmatch_order. Default SHUFFLED. */
+    uint32_t struct_size;   /**< written by init */
+    int32_t order;          /**< an fmatch_order. Default SHUFFLED. */
+    const int32_t *columns; /**< [dim], those that make x. NULL: all that are not named below. */
+    const int32_t *condition_columns; /**< [condition_dim]. NULL: no condition. */
+    int32_t dim;                      /**< length of columns; 0 where that is NULL */
+    int32_t condition_dim;            /**< length of condition_columns; 0 where that is NULL */
+    int32_t weight_column;            /**< its numbers are >= 0, not all 0. Default -1: none. */
+    uint32_t flags;                   /**< 0 */
 } fmatch_csv_config;
+
+/** Configuration of a source read from a .npy file; the fields are those of fmatch_csv_config. */
+typedef struct fmatch_npy_config {
+    uint32_t struct_size;
+    int32_t order;
+    const int32_t *columns;
+    const int32_t *condition_columns;
+    int32_t dim;
+    int32_t condition_dim;
+    int32_t weight_column;
+    uint32_t flags;
+} fmatch_npy_config;
 
 /** A user's distribution. */
 typedef struct fmatch_source_callbacks {
@@ -59,6 +84,16 @@ typedef struct fmatch_source_callbacks {
     /** Or NULL; called once, with the last reference or when create fails. */
     void (*destroy)(void *user);
     void *user;
+    /**
+     * In the place of `draw`, which is then NULL: rows with what belongs to them, condition [n,
+     * condition_dim] and weight [n], finite and >= 0. Both are NULL for a source without them, and
+     * in calls that only want x, which must get the same x: draw the same numbers, and write what
+     * there is room for.
+     */
+    int32_t (*draw_rows)(void *user, fmatch_random *random, int64_t first_row, int64_t n, float *x,
+                         float *condition, float *weight);
+    int32_t condition_dim; /**< of draw_rows, 0 to 65536; 0: no condition */
+    int32_t weighted;      /**< 1: draw_rows gives weights; else 0 */
 } fmatch_source_callbacks;
 
 #ifdef __cplusplus
@@ -72,6 +107,10 @@ FMATCH_API void fmatch_array_config_init_sized(fmatch_array_config *config, size
 /** Fill in the recommended values. */
 #define fmatch_csv_config_init(config) fmatch_csv_config_init_sized((config), sizeof *(config))
 FMATCH_API void fmatch_csv_config_init_sized(fmatch_csv_config *config, size_t size);
+
+/** Fill in the recommended values. */
+#define fmatch_npy_config_init(config) fmatch_npy_config_init_sized((config), sizeof *(config))
+FMATCH_API void fmatch_npy_config_init_sized(fmatch_npy_config *config, size_t size);
 
 /**
  * Create a source of independent standard normal numbers, N(0, I).
@@ -122,9 +161,9 @@ FMATCH_API FMATCH_WARN_UNUSED fmatch_status fmatch_source_create_array(
  * Create an array source from a file of comma-separated numbers.
  *
  * The first line is taken as a header when none of its cells is a finite number. Every other line
- * must have as many cells, each a finite number with a decimal point, whatever the locale; so a
- * first line of numbers with one bad cell is refused, not skipped. Blank lines are skipped; a line
- * may end in CR LF.
+ * must have as many cells, each a finite number with a decimal point, whatever the locale, also in
+ * columns that are not used; so a first line of numbers with one bad cell is refused, not skipped.
+ * Blank lines are skipped; a line may end in CR LF.
  *
  * @param source   written: the new handle, owned by the caller; NULL on failure.
  * @param context  parent.
@@ -140,12 +179,39 @@ fmatch_source_create_csv(fmatch_source **source, fmatch_context *context, const 
                          const fmatch_csv_config *config);
 
 /**
+ * Create a source that reads its rows from a file of NumPy's, as numpy.save writes it.
+ *
+ * The file is mapped into memory, never read as a whole, so that it may be larger than the memory;
+ * it must stay as it is while the source lives. It holds an array of one dimension, a single
+ * column, or of two in C order, of float32 (the fastest), float64, integers or truth values, in
+ * either order of bytes; numbers are rounded to float.
+ *
+ * Rows are checked when they are drawn, in the columns that are used: for a number that is not
+ * finite as a float, FMATCH_ERROR_NOT_FINITE names file, row and column; a negative weight is
+ * FMATCH_ERROR_FORMAT. So is a file whose length has changed, which is looked at before each block
+ * of rows; only a file that is cut short in the very moment in which a block is copied ends the
+ * process, as for any mapped file.
+ *
+ * @param source   written: the new handle, owned by the caller; NULL on failure.
+ * @param context  parent.
+ * @param path     a regular file.
+ * @param config   or NULL for the recommended values.
+ *
+ * @return FMATCH_OK · FMATCH_ERROR_ARGUMENT · FMATCH_ERROR_STRUCT_SIZE · FMATCH_ERROR_IO ·
+ * FMATCH_ERROR_FORMAT (not a .npy file, or not as long as it says) · FMATCH_ERROR_UNSUPPORTED
+ * (another type, order or number of dimensions) · FMATCH_ERROR_NO_MEMORY.
+ */
+FMATCH_API FMATCH_WARN_UNUSED fmatch_status
+fmatch_source_create_npy(fmatch_source **source, fmatch_context *context, const char *path,
+                         const fmatch_npy_config *config);
+
+/**
  * Create a source from a user's function.
  *
  * @param source     written: the new handle, owned by the caller; NULL on failure.
  * @param context    parent.
  * @param dim        columns, 1 to 65536.
- * @param callbacks  copied; `draw` must be set.
+ * @param callbacks  copied; either `draw` or `draw_rows` must be set.
  *
  * @return FMATCH_OK · FMATCH_ERROR_ARGUMENT · FMATCH_ERROR_STRUCT_SIZE · FMATCH_ERROR_NO_MEMORY. On
  * failure, of whatever argument, callbacks->destroy has been called, unless `callbacks` could not
@@ -161,11 +227,18 @@ FMATCH_API void fmatch_source_destroy(fmatch_source **source);
 /** Columns of a row; 0 for NULL. */
 FMATCH_API int32_t fmatch_source_get_dim(const fmatch_source *source);
 
+/** Columns of a row's condition; 0 for a source without condition and for NULL. */
+FMATCH_API int32_t fmatch_source_get_condition_dim(const fmatch_source *source);
+
+/** 1 if the rows have weights of their own; 0 if each weighs 1, and for NULL. */
+FMATCH_API int32_t fmatch_source_get_weighted(const fmatch_source *source);
+
 /** Rows that the source stores: n for an array or a file, 0 for a distribution or NULL. */
 FMATCH_API int64_t fmatch_source_count_rows(const fmatch_source *source);
 
 /**
- * Copy stored rows of an array or file source, in the order in which they are stored.
+ * Copy stored rows of an array or file source, in the order in which they are stored. A .npy file
+ * can fail here as in fmatch_source_draw.
  *
  * @param source     with fmatch_source_count_rows > 0.
  * @param first_row  >= 0.
@@ -179,6 +252,23 @@ FMATCH_API FMATCH_WARN_UNUSED fmatch_status fmatch_source_get_rows(const fmatch_
                                                                    float *x);
 
 /**
+ * Copy the conditions of stored rows; parameters and statuses as for fmatch_source_get_rows.
+ *
+ * @param condition  [n, condition_dim], written; nothing for a source without condition.
+ */
+FMATCH_API FMATCH_WARN_UNUSED fmatch_status fmatch_source_get_conditions(
+    const fmatch_source *source, int64_t first_row, int64_t n, float *condition);
+
+/**
+ * Copy the weights of stored rows; parameters and statuses as for fmatch_source_get_rows.
+ *
+ * @param weight  [n], written; 1 each for a source without weights.
+ */
+FMATCH_API FMATCH_WARN_UNUSED fmatch_status fmatch_source_get_weights(const fmatch_source *source,
+                                                                      int64_t first_row, int64_t n,
+                                                                      float *weight);
+
+/**
  * Draw rows. Row i depends on (seed, first_row + i) alone.
  *
  * @param source     any.
@@ -188,18 +278,32 @@ FMATCH_API FMATCH_WARN_UNUSED fmatch_status fmatch_source_get_rows(const fmatch_
  * @param x          [n, dim], written. On failure its contents are unspecified.
  *
  * @return FMATCH_OK · FMATCH_ERROR_ARGUMENT · FMATCH_ERROR_CALLBACK · FMATCH_ERROR_NOT_FINITE (a
- * callback's output; detail names row and column).
+ * callback's output or a .npy file's; detail names row and column) · FMATCH_ERROR_FORMAT and
+ * FMATCH_ERROR_IO (a .npy file that has changed).
  */
 FMATCH_API FMATCH_WARN_UNUSED fmatch_status fmatch_source_draw(const fmatch_source *source,
                                                                uint64_t seed, int64_t first_row,
                                                                int64_t n, float *x);
 
 /**
+ * Draw rows with what belongs to them. The same rows as fmatch_source_draw, whose parameters and
+ * statuses hold here.
+ *
+ * @param condition  [n, condition_dim], written; nothing for a source without condition. Or NULL.
+ * @param weight     [n], written; 1 each for a source without weights. Or NULL.
+ */
+FMATCH_API FMATCH_WARN_UNUSED fmatch_status fmatch_source_draw_rows(const fmatch_source *source,
+                                                                    uint64_t seed,
+                                                                    int64_t first_row, int64_t n,
+                                                                    float *x, float *condition,
+                                                                    float *weight);
+
+/**
  * Mean and standard deviation of each column, for a model's data_mean and data_std.
  *
  * Exact for the normal and the mixture, over all rows for an array or a file (dividing by n), and
  * from 65536 draws with seed 0 for a callback. A constant column gives 0, which data_std does not
- * accept: put 1 there.
+ * accept: put 1 there. Weights are not looked at.
  *
  * @param source  any.
  * @param mean    [dim], written.
@@ -210,6 +314,22 @@ FMATCH_API FMATCH_WARN_UNUSED fmatch_status fmatch_source_draw(const fmatch_sour
  */
 FMATCH_API FMATCH_WARN_UNUSED fmatch_status
 fmatch_source_evaluate_moments(const fmatch_source *source, float *mean, float *std);
+
+/**
+ * Logarithm of the density at given points.
+ *
+ * In closed form for the normal and the mixture.
+ *
+ * @param source       of a kind that has one.
+ * @param n            >= 0.
+ * @param x            [n, dim], finite.
+ * @param log_density  [n], written, in nats; -inf outside of the support.
+ *
+ * @return FMATCH_OK · FMATCH_ERROR_ARGUMENT · FMATCH_ERROR_NOT_FINITE (detail names row and column)
+ * · FMATCH_ERROR_UNSUPPORTED (no closed form).
+ */
+FMATCH_API FMATCH_WARN_UNUSED fmatch_status fmatch_source_evaluate_log_density(
+    const fmatch_source *source, int64_t n, const float *x, double *log_density);
 
 #ifdef __cplusplus
 }

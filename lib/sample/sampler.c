@@ -348,7 +348,8 @@ static fmatch_status begin_block(const struct journey *j, const struct block *b,
         return FMATCH_OK;
     }
     const struct random_stream stream = source_stream(model->noise, p->seed, STREAM_SAMPLER_NOISE);
-    return source_draw(model->noise, &stream, b->first_row, b->rows, b->lane->x);
+    const struct source_rows rows = {.x = b->lane->x};
+    return source_draw(model->noise, &stream, b->first_row, b->rows, &rows);
 }
 
 static void keep_step(const struct journey *j, const struct block *b, int64_t first, int64_t step)

@@ -1,147 +1,67 @@
-/* Rows of an array, in an order that is a function of the row's number: nothing is kept from draw
- * to draw. */
+/* Rows of an array, with their conditions and weights. */
 #include "source/array_source.h"
 
+#include "base/allocation.h"
 #include "base/configuration.h"
 #include "base/status.h"
-#include "compute/vector_kernels.h"
+#include "source/row_order.h"
 
-#include <math.h>
 #include <string.h>
 
 struct array_source {
     fmatch_source source;
-    const float *rows; /* [n, dim] */
-    int64_t n;
+    struct array_rows rows;
     int32_t order;
-    float *owned; /* rows, if the source allocated them */
+    float *owned; /* what the rows point into, if the source allocated it */
     void (*destroy)(void *user);
     void *user;
 };
 
-/* ---- a permutation of n rows for each epoch, computed for one row at a time ---- */
-
-enum { PERMUTATION_ROUNDS = 6 };
-
-/* An alternating Feistel network on the smallest 2^bits >= n, with cycle walking: Black and
- * Rogaway, "Ciphers with Arbitrary Finite Domains", 2002. Each round adds a function of one half to
- * the other, which can be undone, so that the whole is a bijection. */
-struct permutation {
-    int64_t n;
-    int low_bits, high_bits;
-    uint32_t keys[8];
-};
-
-static struct permutation permutation_of_epoch(const struct random_stream *stream, int64_t n,
-                                               int64_t epoch)
+/* Row `index` of an array of `columns`, to row number `row` of `to`, which may be NULL. */
+static void copy_row(int32_t columns, const float *from, int64_t index, float *to, int64_t row)
 {
-    struct permutation p = {.n = n};
-    int bits = 2;
-    while (bits < 62 && ((int64_t)1 << bits) < n)
-        bits++;
-    p.low_bits = bits / 2;
-    p.high_bits = bits - p.low_bits;
-    stream->kernels->words(stream->seed, 0, stream->stream, (uint64_t)epoch * 8, 8, p.keys);
-    return p;
-}
-
-static uint64_t mix(uint64_t half, uint32_t key)
-{
-    uint64_t h = (half + key + 1) * UINT64_C(0x9e3779b97f4a7c15); /* the golden ratio's bits */
-    h ^= h >> 29;
-    h *= UINT64_C(0xbf58476d1ce4e5b9); /* Steele et al., "Fast Splittable Pseudorandom Number
-                                          Generators", 2014 */
-    return h >> 32 ^ h >> 13;
-}
-
-static int64_t permutation_apply(const struct permutation *p, int64_t index)
-{
-    const uint64_t low_mask = ((uint64_t)1 << p->low_bits) - 1;
-    const uint64_t high_mask = ((uint64_t)1 << p->high_bits) - 1;
-    do {
-        uint64_t low = (uint64_t)index & low_mask, high = (uint64_t)index >> p->low_bits;
-        for (int round = 0; round < PERMUTATION_ROUNDS; round += 2) {
-            low = (low + mix(high, p->keys[round])) & low_mask;
-            high = (high + mix(low, p->keys[round + 1])) & high_mask;
-        }
-        index = (int64_t)(high << p->low_bits | low);
-    } while (index >= p->n);
-    return index;
-}
-
-/* ---- draws ---- */
-
-static void copy_row(const struct array_source *a, int64_t row, float *x)
-{
-    memcpy(x, a->rows + row * a->source.dim, (size_t)a->source.dim * sizeof *x);
-}
-
-static void draw_shuffled(const struct array_source *a, const struct random_stream *stream,
-                          int64_t first_row, int64_t n, float *x)
-{
-    struct permutation p = permutation_of_epoch(stream, a->n, first_row / a->n);
-    for (int64_t i = 0; i < n; i++) {
-        const int64_t row = first_row + i;
-        if (i > 0 && row % a->n == 0)
-            p = permutation_of_epoch(stream, a->n, row / a->n);
-        copy_row(a, permutation_apply(&p, row % a->n), x + i * a->source.dim);
-    }
-}
-
-/* Two words make the row's number: unbiased to 2^-64 n, which no count of draws can see. */
-static void draw_with_replacement(const struct array_source *a, const struct random_stream *stream,
-                                  int64_t first_row, int64_t n, float *x)
-{
-    enum { BLOCK = 256 };
-    for (int64_t begin = 0; begin < n; begin += BLOCK) {
-        const int64_t rows = n - begin < BLOCK ? n - begin : BLOCK;
-        uint32_t words[2 * BLOCK];
-        stream->kernels->words(stream->seed, 0, stream->stream, 2 * (uint64_t)(first_row + begin),
-                               2 * rows, words);
-        for (int64_t i = 0; i < rows; i++) {
-            /* floor(w n / 2^64) for w of two words, n below 2^32 exactly, else by the remainder */
-            const uint64_t high = words[2 * i], low = words[2 * i + 1], count = (uint64_t)a->n;
-            const uint64_t row = count >> 32 ? (high << 32 | low) % count
-                                             : (high * count + (low * count >> 32)) >> 32;
-            copy_row(a, (int64_t)row, x + (begin + i) * a->source.dim);
-        }
-    }
+    if (to)
+        memcpy(to + row * columns, from + index * columns, (size_t)columns * sizeof *to);
 }
 
 static fmatch_status array_draw(const fmatch_source *source, const struct random_stream *stream,
-                                int64_t first_row, int64_t n, float *x)
+                                int64_t first_row, int64_t n, const struct source_rows *rows)
 {
     const struct array_source *a = (const struct array_source *)source;
-    switch (a->order) {
-    case FMATCH_ORDER_SHUFFLED:
-        draw_shuffled(a, stream, first_row, n, x);
-        break;
-    case FMATCH_ORDER_REPLACEMENT:
-        draw_with_replacement(a, stream, first_row, n, x);
-        break;
-    default:
-        for (int64_t i = 0; i < n; i++)
-            copy_row(a, (first_row + i) % a->n, x + i * source->dim);
+    const struct array_rows *stored = &a->rows;
+    for (int64_t begin = 0; begin < n; begin += ROW_ORDER_BLOCK) {
+        const int64_t count = n - begin < ROW_ORDER_BLOCK ? n - begin : ROW_ORDER_BLOCK;
+        int64_t indices[ROW_ORDER_BLOCK];
+        row_order_find(a->order, stored->n, stream, first_row + begin, count, indices);
+        for (int64_t i = 0; i < count; i++) {
+            copy_row(source->dim, stored->x, indices[i], rows->x, begin + i);
+            copy_row(source->condition_dim, stored->condition, indices[i], rows->condition,
+                     begin + i);
+            copy_row(1, stored->weight, indices[i], rows->weight, begin + i);
+        }
     }
     return FMATCH_OK;
 }
 
-static void array_moments(const fmatch_source *source, double *mean, double *std)
+static int64_t array_count(const fmatch_source *source)
 {
-    const struct array_source *a = (const struct array_source *)source;
-    const int32_t dim = source->dim;
-    for (int64_t i = 0; i < a->n; i++)
-        for (int32_t j = 0; j < dim; j++)
-            mean[j] += a->rows[i * dim + j];
-    for (int32_t j = 0; j < dim; j++)
-        mean[j] /= (double)a->n;
-    for (int64_t i = 0; i < a->n; i++)
-        for (int32_t j = 0; j < dim; j++) {
-            const double off = a->rows[i * dim + j] - mean[j];
-            std[j] += off * off;
-        }
-    for (int32_t j = 0; j < dim; j++)
-        std[j] = sqrt(std[j] / (double)a->n);
+    return ((const struct array_source *)source)->rows.n;
+}
+
+static void copy_rows(int32_t columns, const float *from, int64_t first_row, int64_t n, float *to)
+{
+    if (to)
+        memcpy(to, from + first_row * columns, (size_t)(n * columns) * sizeof *to);
+}
+
+static fmatch_status array_read(const fmatch_source *source, int64_t first_row, int64_t n,
+                                const struct source_rows *rows)
+{
+    const struct array_rows *stored = &((const struct array_source *)source)->rows;
+    copy_rows(source->dim, stored->x, first_row, n, rows->x);
+    copy_rows(source->condition_dim, stored->condition, first_row, n, rows->condition);
+    copy_rows(1, stored->weight, first_row, n, rows->weight);
+    return FMATCH_OK;
 }
 
 static void array_destroy(fmatch_source *source)
@@ -152,33 +72,7 @@ static void array_destroy(fmatch_source *source)
 }
 
 static const struct source_kind array_kind = {
-    .draw = array_draw, .moments = array_moments, .destroy = array_destroy};
-
-int64_t fmatch_source_count_rows(const fmatch_source *source)
-{
-    if (!source || source->kind != &array_kind)
-        return 0;
-    return ((const struct array_source *)source)->n;
-}
-
-fmatch_status fmatch_source_get_rows(const fmatch_source *source, int64_t first_row, int64_t n,
-                                     float *x)
-{
-    status_begin();
-    CHECK_NOT_NULL(source);
-    const int64_t rows = fmatch_source_count_rows(source);
-    if (rows == 0)
-        return status_fail(FMATCH_ERROR_UNSUPPORTED, "source is a distribution; it stores no rows");
-    CHECK_RANGE("n", n, 0, rows);
-    CHECK_RANGE("first_row", first_row, 0, rows - n);
-    if (n == 0)
-        return FMATCH_OK;
-    CHECK_NOT_NULL(x);
-    const int32_t dim = source->dim;
-    memcpy(x, ((const struct array_source *)source)->rows + first_row * dim,
-           (size_t)(n * dim) * sizeof *x);
-    return FMATCH_OK;
-}
+    .draw = array_draw, .count = array_count, .read = array_read, .destroy = array_destroy};
 
 /* ---- creation ---- */
 
@@ -191,17 +85,29 @@ void fmatch_array_config_init_sized(fmatch_array_config *config, size_t size)
     configuration_write(config, size, &recommended, sizeof recommended);
 }
 
-fmatch_status array_source_adopt(fmatch_source **source, fmatch_context *context, int32_t dim,
-                                 int64_t n, float *rows, int32_t order)
+fmatch_status array_source_create(fmatch_source **source, fmatch_context *context,
+                                  const struct array_rows *rows, int32_t order)
 {
     fmatch_source *s;
-    RETURN_IF_FAILED(source_create(&s, context, sizeof(struct array_source), &array_kind, dim));
+    RETURN_IF_FAILED(
+        source_create(&s, context, sizeof(struct array_source), &array_kind, rows->dim));
     struct array_source *a = (struct array_source *)s;
-    a->rows = a->owned = rows;
-    a->n = n;
+    s->condition_dim = rows->condition_dim;
+    s->weighted = rows->weight != NULL;
+    a->rows = *rows;
     a->order = order;
     *source = s;
     return FMATCH_OK;
+}
+
+void array_source_own(fmatch_source *source, float *values)
+{
+    ((struct array_source *)source)->owned = values;
+}
+
+int64_t array_rows_size(const struct array_rows *rows)
+{
+    return rows->n * ((int64_t)rows->dim + rows->condition_dim + (rows->weight != NULL));
 }
 
 static fmatch_status check_config(const fmatch_array_config *c)
@@ -209,10 +115,41 @@ static fmatch_status check_config(const fmatch_array_config *c)
     CHECK_RANGE("config->dim", c->dim, 1, DIM_MAX);
     CHECK_RANGE("config->n", c->n, 1, SOURCE_ROWS_MAX / c->dim);
     CHECK_RANGE("config->memory", c->memory, FMATCH_MEMORY_COPY, FMATCH_MEMORY_BORROW);
-    CHECK_RANGE("config->order", c->order, FMATCH_ORDER_SHUFFLED, FMATCH_ORDER_SEQUENTIAL);
+    RETURN_IF_FAILED(row_order_check(c->order));
+    RETURN_IF_FAILED(configuration_check_flags("config->flags", c->flags));
+    CHECK_RANGE("config->condition_dim", c->condition_dim, 0, DIM_MAX);
     if (!c->rows)
         return status_fail(FMATCH_ERROR_ARGUMENT, "config->rows is NULL");
-    return status_check_finite("config->rows", 0, c->n, c->dim, c->rows);
+    if ((c->condition_dim > 0) != (c->conditions != NULL))
+        return status_fail(
+            FMATCH_ERROR_ARGUMENT, "config->condition_dim is %d and %s", (int)c->condition_dim,
+            c->conditions ? "config->conditions is not NULL" : "config->conditions is NULL");
+    if (c->condition_dim > 0) /* as for rows */
+        CHECK_RANGE("config->n", c->n, 1, SOURCE_ROWS_MAX / c->condition_dim);
+    RETURN_IF_FAILED(status_check_finite("config->rows", 0, c->n, c->dim, c->rows));
+    if (c->conditions)
+        RETURN_IF_FAILED(
+            status_check_finite("config->conditions", 0, c->n, c->condition_dim, c->conditions));
+    return c->weights ? source_check_weights("config->weights", c->n, c->weights) : FMATCH_OK;
+}
+
+/* The rows one part after the other in `block`, of array_rows_size values. */
+static struct array_rows copy_all(const struct array_rows *rows, float *block)
+{
+    struct array_rows copy = *rows;
+    float *condition = block + rows->n * rows->dim;
+    float *weight = condition + rows->n * rows->condition_dim;
+    copy_rows(rows->dim, rows->x, 0, rows->n, block);
+    copy.x = block;
+    if (rows->condition) {
+        copy_rows(rows->condition_dim, rows->condition, 0, rows->n, condition);
+        copy.condition = condition;
+    }
+    if (rows->weight) {
+        copy_rows(1, rows->weight, 0, rows->n, weight);
+        copy.weight = weight;
+    }
+    return copy;
 }
 
 /* The source with the rows in it, the user's destroy not yet. */
@@ -222,21 +159,26 @@ static fmatch_status create(fmatch_source **source, fmatch_context *context,
     CHECK_NOT_NULL(source);
     CHECK_NOT_NULL(context);
     RETURN_IF_FAILED(check_config(c));
-    const int64_t cells = c->n * c->dim;
-    float *copy = NULL;
-    if (c->memory == FMATCH_MEMORY_COPY) {
-        copy = allocation_create_copy(&context->allocator, cells, sizeof *copy, c->rows);
-        if (!copy)
-            return status_no_memory((size_t)cells * sizeof *copy);
-    }
-    const fmatch_status status = array_source_adopt(source, context, c->dim, c->n, copy, c->order);
-    if (status != FMATCH_OK) {
-        allocation_destroy(&context->allocator, copy);
-        return status;
-    }
+    struct array_rows rows = {.n = c->n,
+                              .dim = c->dim,
+                              .condition_dim = c->condition_dim,
+                              .x = c->rows,
+                              .condition = c->conditions,
+                              .weight = c->weights};
+    if (c->memory == FMATCH_MEMORY_BORROW)
+        return array_source_create(source, context, &rows, c->order);
+
+    const int64_t size = array_rows_size(&rows);
+    float *copy = allocation_create(&context->allocator, size, sizeof *copy);
     if (!copy)
-        ((struct array_source *)*source)->rows = c->rows;
-    return FMATCH_OK;
+        return status_no_memory((size_t)size * sizeof *copy);
+    rows = copy_all(&rows, copy);
+    const fmatch_status status = array_source_create(source, context, &rows, c->order);
+    if (status == FMATCH_OK)
+        array_source_own(*source, copy);
+    else
+        allocation_destroy(&context->allocator, copy);
+    return status;
 }
 
 fmatch_status fmatch_source_create_array(fmatch_source **source, fmatch_context *context,

@@ -4,9 +4,22 @@
 
 #include "source/source.h"
 
-/* Create an array source that takes over `rows`, an allocation of the context's; on failure it
- * stays the caller's. */
-fmatch_status array_source_adopt(fmatch_source **source, fmatch_context *context, int32_t dim,
-                                 int64_t n, float *rows, int32_t order);
+struct array_rows {
+    int64_t n;
+    int32_t dim, condition_dim;
+    const float *x;         /* [n, dim] */
+    const float *condition; /* [n, condition_dim], or NULL */
+    const float *weight;    /* [n], or NULL */
+};
+
+/* Values of all parts together. */
+int64_t array_rows_size(const struct array_rows *rows);
+
+/* Create an array source that uses the rows where they are. */
+fmatch_status array_source_create(fmatch_source **source, fmatch_context *context,
+                                  const struct array_rows *rows, int32_t order);
+
+/* The source takes over what its rows point into, an allocation of the context's. */
+void array_source_own(fmatch_source *source, float *values);
 
 #endif

@@ -30,17 +30,18 @@ int32_t mixture_choose(const struct mixture *m, float uniform)
 }
 
 static fmatch_status mixture_draw(const fmatch_source *source, const struct random_stream *stream,
-                                  int64_t first_row, int64_t n, float *x)
+                                  int64_t first_row, int64_t n, const struct source_rows *rows)
 {
+    float *x = rows->x;
     const struct mixture *m = &((const struct mixture_source *)source)->mixture;
     const int32_t dim = source->dim;
 
     random_stream_normal(stream, 1, (uint64_t)first_row * (uint64_t)dim, n * dim, x);
     for (int64_t begin = 0; begin < n; begin += DRAW_BLOCK) {
-        const int64_t rows = n - begin < DRAW_BLOCK ? n - begin : DRAW_BLOCK;
+        const int64_t count = n - begin < DRAW_BLOCK ? n - begin : DRAW_BLOCK;
         float uniform[DRAW_BLOCK];
-        random_stream_uniform(stream, 0, (uint64_t)(first_row + begin), rows, uniform);
-        for (int64_t i = 0; i < rows; i++) {
+        random_stream_uniform(stream, 0, (uint64_t)(first_row + begin), count, uniform);
+        for (int64_t i = 0; i < count; i++) {
             const int32_t k = mixture_choose(m, uniform[i]);
             const double *mean = m->means + (int64_t)k * dim, *std = m->stds + (int64_t)k * dim;
             float *row = x + (begin + i) * dim;
@@ -68,13 +69,49 @@ static void mixture_moments(const fmatch_source *source, double *mean, double *s
     }
 }
 
+static double component_log_density(const struct mixture *m, int32_t k, const float *x)
+{
+    const double *mean = m->means + (int64_t)k * m->dim, *std = m->stds + (int64_t)k * m->dim;
+    double log_density = log(m->weights[k]);
+    for (int32_t j = 0; j < m->dim; j++)
+        log_density += normal_log_density_at(x[j], mean[j], std[j]);
+    return log_density;
+}
+
+double mixture_log_density(const struct mixture *m, const float *x)
+{
+    /* The sum of the components, relative to the largest so far. */
+    double largest = -(double)INFINITY, sum = 0.0;
+    for (int32_t k = 0; k < m->components; k++) {
+        const double log_density = component_log_density(m, k, x);
+        if (log_density > largest) {
+            sum = sum * exp(largest - log_density) + 1.0;
+            largest = log_density;
+        } else if (log_density > -(double)INFINITY) {
+            sum += exp(log_density - largest);
+        }
+    }
+    return largest + log(sum);
+}
+
+static fmatch_status mixture_evaluate(const fmatch_source *source, int64_t n, const float *x,
+                                      double *log_density)
+{
+    const struct mixture *m = &((const struct mixture_source *)source)->mixture;
+    for (int64_t i = 0; i < n; i++)
+        log_density[i] = mixture_log_density(m, x + i * m->dim);
+    return FMATCH_OK;
+}
+
 static void mixture_destroy(fmatch_source *source)
 {
     allocation_destroy(&source->context->allocator, ((struct mixture_source *)source)->values);
 }
 
-static const struct source_kind mixture_kind = {
-    .draw = mixture_draw, .moments = mixture_moments, .destroy = mixture_destroy};
+static const struct source_kind mixture_kind = {.draw = mixture_draw,
+                                                .moments = mixture_moments,
+                                                .log_density = mixture_evaluate,
+                                                .destroy = mixture_destroy};
 
 const struct mixture *mixture_source_get(const fmatch_source *source)
 {

@@ -17,6 +17,9 @@ struct mixture {
 /* The component that a number on [0, 1) chooses; never one of weight 0. */
 int32_t mixture_choose(const struct mixture *m, float uniform);
 
+/* Logarithm of the density at x [dim]. */
+double mixture_log_density(const struct mixture *m, const float *x);
+
 /* The mixture behind a source of that kind, NULL for others. Lives as long as the source. */
 const struct mixture *mixture_source_get(const fmatch_source *source);
 

@@ -13,8 +13,9 @@ struct normal_source {
 };
 
 static fmatch_status normal_draw(const fmatch_source *source, const struct random_stream *stream,
-                                 int64_t first_row, int64_t n, float *x)
+                                 int64_t first_row, int64_t n, const struct source_rows *rows)
 {
+    float *x = rows->x;
     const struct normal_source *s = (const struct normal_source *)source;
     const int32_t dim = source->dim;
     random_stream_normal(stream, 0, (uint64_t)first_row * (uint64_t)dim, n * dim, x);
@@ -33,13 +34,29 @@ static void normal_moments(const fmatch_source *source, double *mean, double *st
     }
 }
 
+static fmatch_status normal_log_density(const fmatch_source *source, int64_t n, const float *x,
+                                        double *log_density)
+{
+    const struct normal_source *s = (const struct normal_source *)source;
+    const int32_t dim = source->dim;
+    for (int64_t i = 0; i < n; i++) {
+        log_density[i] = 0.0;
+        for (int32_t j = 0; j < dim; j++)
+            log_density[i] += s->mean ? normal_log_density_at(x[i * dim + j], s->mean[j], s->std[j])
+                                      : normal_log_density_at(x[i * dim + j], 0.0, 1.0);
+    }
+    return FMATCH_OK;
+}
+
 static void normal_destroy(fmatch_source *source)
 {
     allocation_destroy(&source->context->allocator, ((struct normal_source *)source)->mean);
 }
 
-static const struct source_kind normal_kind = {
-    .draw = normal_draw, .moments = normal_moments, .destroy = normal_destroy};
+static const struct source_kind normal_kind = {.draw = normal_draw,
+                                               .moments = normal_moments,
+                                               .log_density = normal_log_density,
+                                               .destroy = normal_destroy};
 
 fmatch_status normal_source_create(fmatch_source **source, fmatch_context *context, int32_t dim,
                                    const float *mean, const float *std)
@@ -60,6 +77,13 @@ fmatch_status normal_source_create(fmatch_source **source, fmatch_context *conte
     }
     *source = created;
     return FMATCH_OK;
+}
+
+double normal_log_density_at(double x, double mean, double std)
+{
+    const double log_root_two_pi = 0.918938533204672741780329736406;
+    const double z = (x - mean) / std;
+    return -0.5 * z * z - log(std) - log_root_two_pi;
 }
 
 bool normal_source_fits(double mean, double std)

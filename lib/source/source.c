@@ -5,7 +5,10 @@
 #include <math.h>
 
 /* Draws behind the moments of a source that cannot say them. */
-enum { MOMENT_ROWS = 65536, MOMENT_BLOCK = 1024 };
+enum { MOMENT_ROWS = 65536 };
+
+/* Values that are looked at together, where a row is not larger. */
+enum { MOMENT_BLOCK_VALUES = 65536 };
 
 fmatch_status source_create(fmatch_source **source, fmatch_context *context, size_t size,
                             const struct source_kind *kind, int32_t dim)
@@ -54,22 +57,52 @@ int32_t fmatch_source_get_dim(const fmatch_source *source)
     return source ? source->dim : 0;
 }
 
+int32_t fmatch_source_get_condition_dim(const fmatch_source *source)
+{
+    return source ? source->condition_dim : 0;
+}
+
+int32_t fmatch_source_get_weighted(const fmatch_source *source)
+{
+    return source ? source->weighted : 0;
+}
+
+/* ---- draws ---- */
+
 struct random_stream source_stream(const fmatch_source *source, uint64_t seed, uint32_t purpose)
 {
     return (struct random_stream){
         .kernels = source->context->kernels, .seed = seed, .stream = purpose};
 }
 
-fmatch_status source_draw(const fmatch_source *source, const struct random_stream *stream,
-                          int64_t first_row, int64_t n, float *x)
+/* Weights of rows that have none. */
+static void fill_ones(int64_t n, float *weight)
 {
-    return source->kind->draw(source, stream, first_row, n, x);
+    for (int64_t i = 0; i < n; i++)
+        weight[i] = 1.0F;
 }
 
-fmatch_status fmatch_source_draw(const fmatch_source *source, uint64_t seed, int64_t first_row,
-                                 int64_t n, float *x)
+/* What of the wanted rows the source has; of the rest, weights are 1. */
+static struct source_rows rows_to_give(const fmatch_source *source, int64_t n,
+                                       const struct source_rows *rows)
 {
-    status_begin();
+    if (rows->weight && !source->weighted)
+        fill_ones(n, rows->weight);
+    return (struct source_rows){.x = rows->x,
+                                .condition = source->condition_dim > 0 ? rows->condition : NULL,
+                                .weight = source->weighted ? rows->weight : NULL};
+}
+
+fmatch_status source_draw(const fmatch_source *source, const struct random_stream *stream,
+                          int64_t first_row, int64_t n, const struct source_rows *rows)
+{
+    const struct source_rows given = rows_to_give(source, n, rows);
+    return source->kind->draw(source, stream, first_row, n, &given);
+}
+
+static fmatch_status draw_public(const fmatch_source *source, uint64_t seed, int64_t first_row,
+                                 int64_t n, float *x, float *condition, float *weight)
+{
     CHECK_NOT_NULL(source);
     CHECK_RANGE("n", n, 0, SOURCE_ROWS_MAX);
     CHECK_RANGE("first_row", first_row, 0, SOURCE_ROWS_MAX - n);
@@ -77,7 +110,104 @@ fmatch_status fmatch_source_draw(const fmatch_source *source, uint64_t seed, int
         return FMATCH_OK;
     CHECK_NOT_NULL(x);
     const struct random_stream stream = source_stream(source, seed, STREAM_SOURCE);
-    return source_draw(source, &stream, first_row, n, x);
+    const struct source_rows rows = {.x = x, .condition = condition, .weight = weight};
+    return source_draw(source, &stream, first_row, n, &rows);
+}
+
+fmatch_status fmatch_source_draw(const fmatch_source *source, uint64_t seed, int64_t first_row,
+                                 int64_t n, float *x)
+{
+    status_begin();
+    return draw_public(source, seed, first_row, n, x, NULL, NULL);
+}
+
+fmatch_status fmatch_source_draw_rows(const fmatch_source *source, uint64_t seed, int64_t first_row,
+                                      int64_t n, float *x, float *condition, float *weight)
+{
+    status_begin();
+    return draw_public(source, seed, first_row, n, x, condition, weight);
+}
+
+fmatch_status source_check_weight(const char *name, int64_t row, float weight)
+{
+    if (!isfinite(weight))
+        return status_fail(FMATCH_ERROR_NOT_FINITE, "%s: row %lld is %s", name, (long long)row,
+                           NUMBER(weight));
+    if (weight < 0)
+        return status_fail(FMATCH_ERROR_ARGUMENT, "%s: row %lld is %s; it must be at least 0", name,
+                           (long long)row, NUMBER(weight));
+    return FMATCH_OK;
+}
+
+fmatch_status source_check_weights(const char *name, int64_t n, const float *weights)
+{
+    bool all_zero = true;
+    for (int64_t i = 0; i < n; i++) {
+        RETURN_IF_FAILED(source_check_weight(name, i, weights[i]));
+        all_zero = all_zero && weights[i] == 0;
+    }
+    if (all_zero)
+        return status_fail(FMATCH_ERROR_ARGUMENT, "%s: every row is 0; one must be above 0", name);
+    return FMATCH_OK;
+}
+
+/* ---- stored rows ---- */
+
+int64_t fmatch_source_count_rows(const fmatch_source *source)
+{
+    return source && source->kind->count ? source->kind->count(source) : 0;
+}
+
+/* `wanted` is where the caller's values go, one of the three of `rows`. */
+static fmatch_status read_stored(const fmatch_source *source, int64_t first_row, int64_t n,
+                                 const char *name, const float *wanted,
+                                 const struct source_rows *rows)
+{
+    CHECK_NOT_NULL(source);
+    const int64_t stored = fmatch_source_count_rows(source);
+    if (stored == 0)
+        return status_fail(FMATCH_ERROR_UNSUPPORTED, "source is a distribution; it stores no rows");
+    CHECK_RANGE("n", n, 0, stored);
+    CHECK_RANGE("first_row", first_row, 0, stored - n);
+    if (n == 0)
+        return FMATCH_OK;
+    if (!wanted)
+        return status_fail(FMATCH_ERROR_ARGUMENT, "%s is NULL", name);
+    const struct source_rows given = rows_to_give(source, n, rows);
+    return source->kind->read(source, first_row, n, &given);
+}
+
+fmatch_status fmatch_source_get_rows(const fmatch_source *source, int64_t first_row, int64_t n,
+                                     float *x)
+{
+    status_begin();
+    const struct source_rows rows = {.x = x};
+    return read_stored(source, first_row, n, "x", x, &rows);
+}
+
+fmatch_status fmatch_source_get_conditions(const fmatch_source *source, int64_t first_row,
+                                           int64_t n, float *condition)
+{
+    status_begin();
+    const struct source_rows rows = {.condition = condition};
+    return read_stored(source, first_row, n, "condition", condition, &rows);
+}
+
+fmatch_status fmatch_source_get_weights(const fmatch_source *source, int64_t first_row, int64_t n,
+                                        float *weight)
+{
+    status_begin();
+    const struct source_rows rows = {.weight = weight};
+    return read_stored(source, first_row, n, "weight", weight, &rows);
+}
+
+/* ---- moments ---- */
+
+/* Rows of a block that is bounded in bytes. */
+static int64_t moment_block_rows(int32_t dim)
+{
+    const int64_t rows = MOMENT_BLOCK_VALUES / dim;
+    return rows < 1 ? 1 : rows;
 }
 
 /* Mean and deviation of each column by Welford's recurrence over MOMENT_ROWS draws. */
@@ -85,10 +215,13 @@ static fmatch_status estimate_moments(const fmatch_source *source, float *block,
                                       double *std)
 {
     const struct random_stream stream = source_stream(source, 0, STREAM_SOURCE);
+    const struct source_rows rows = {.x = block};
     const int32_t dim = source->dim;
-    for (int64_t first = 0; first < MOMENT_ROWS; first += MOMENT_BLOCK) {
-        RETURN_IF_FAILED(source_draw(source, &stream, first, MOMENT_BLOCK, block));
-        for (int64_t i = 0; i < MOMENT_BLOCK; i++)
+    const int64_t step = moment_block_rows(dim);
+    for (int64_t first = 0; first < MOMENT_ROWS; first += step) {
+        const int64_t n = MOMENT_ROWS - first < step ? MOMENT_ROWS - first : step;
+        RETURN_IF_FAILED(source_draw(source, &stream, first, n, &rows));
+        for (int64_t i = 0; i < n; i++)
             for (int32_t j = 0; j < dim; j++) {
                 const double difference = block[i * dim + j] - mean[j];
                 mean[j] += difference / (double)(first + i + 1);
@@ -97,6 +230,39 @@ static fmatch_status estimate_moments(const fmatch_source *source, float *block,
     }
     for (int32_t j = 0; j < dim; j++)
         std[j] = sqrt(std[j] / MOMENT_ROWS);
+    return FMATCH_OK;
+}
+
+/* Adds the values of each column of the stored rows to `sum`, or with a mean the squares of their
+ * distances from it. */
+static fmatch_status add_stored(const fmatch_source *source, float *block, const double *mean,
+                                double *sum)
+{
+    const struct source_rows rows = {.x = block};
+    const int32_t dim = source->dim;
+    const int64_t stored = fmatch_source_count_rows(source), step = moment_block_rows(dim);
+    for (int64_t first = 0; first < stored; first += step) {
+        const int64_t n = stored - first < step ? stored - first : step;
+        RETURN_IF_FAILED(source->kind->read(source, first, n, &rows));
+        for (int64_t i = 0; i < n; i++)
+            for (int32_t j = 0; j < dim; j++) {
+                const double value = block[i * dim + j];
+                sum[j] += mean ? (value - mean[j]) * (value - mean[j]) : value;
+            }
+    }
+    return FMATCH_OK;
+}
+
+static fmatch_status stored_moments(const fmatch_source *source, float *block, double *mean,
+                                    double *std)
+{
+    const double stored = (double)fmatch_source_count_rows(source);
+    RETURN_IF_FAILED(add_stored(source, block, NULL, mean));
+    for (int32_t j = 0; j < source->dim; j++)
+        mean[j] /= stored;
+    RETURN_IF_FAILED(add_stored(source, block, mean, std));
+    for (int32_t j = 0; j < source->dim; j++)
+        std[j] = sqrt(std[j] / stored);
     return FMATCH_OK;
 }
 
@@ -109,7 +275,7 @@ fmatch_status fmatch_source_evaluate_moments(const fmatch_source *source, float 
 
     const fmatch_allocator *allocator = &source->context->allocator;
     const int32_t dim = source->dim;
-    const int64_t block_size = source->kind->moments ? 0 : (int64_t)MOMENT_BLOCK * dim;
+    const int64_t block_size = source->kind->moments ? 0 : moment_block_rows(dim) * dim;
     double *moments = allocation_create(allocator, 2 * (int64_t)dim, sizeof *moments);
     float *block = allocation_create(allocator, block_size, sizeof *block);
     fmatch_status status = FMATCH_OK;
@@ -118,6 +284,8 @@ fmatch_status fmatch_source_evaluate_moments(const fmatch_source *source, float 
                                   (size_t)block_size * sizeof *block);
     else if (source->kind->moments)
         source->kind->moments(source, moments, moments + dim);
+    else if (source->kind->read)
+        status = stored_moments(source, block, moments, moments + dim);
     else
         status = estimate_moments(source, block, moments, moments + dim);
 
@@ -128,4 +296,20 @@ fmatch_status fmatch_source_evaluate_moments(const fmatch_source *source, float 
     allocation_destroy(allocator, block);
     allocation_destroy(allocator, moments);
     return status;
+}
+
+fmatch_status fmatch_source_evaluate_log_density(const fmatch_source *source, int64_t n,
+                                                 const float *x, double *log_density)
+{
+    status_begin();
+    CHECK_NOT_NULL(source);
+    if (!source->kind->log_density)
+        return status_fail(FMATCH_ERROR_UNSUPPORTED, "source has no density in closed form");
+    CHECK_RANGE("n", n, 0, SOURCE_ROWS_MAX / source->dim);
+    if (n == 0)
+        return FMATCH_OK;
+    CHECK_NOT_NULL(x);
+    CHECK_NOT_NULL(log_density);
+    RETURN_IF_FAILED(status_check_finite("x", 0, n, source->dim, x));
+    return source->kind->log_density(source, n, x, log_density);
 }

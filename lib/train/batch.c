@@ -48,7 +48,8 @@ static fmatch_status fill_side(const struct batch_origin *origin, const float *g
         return FMATCH_OK;
     }
     const struct random_stream stream = source_stream(source, origin->seed, purpose);
-    return source_draw(source, &stream, origin->first_row + first, n, rows);
+    const struct source_rows drawn = {.x = rows};
+    return source_draw(source, &stream, origin->first_row + first, n, &drawn);
 }
 
 static void fill_times(const struct batch_origin *origin, int64_t first, int64_t n, float *t)

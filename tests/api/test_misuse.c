@@ -1,6 +1,9 @@
 /* Misuse: every refusal has its status, a detail that names argument, value and range, and does no
  * damage. */
-#include "fixtures.h"
+#ifndef _POSIX_C_SOURCE
+#define _POSIX_C_SOURCE 200809L
+#endif
+#include "npy_bytes.h"
 
 /* One handle of each kind, all valid. */
 struct things {
@@ -104,7 +107,8 @@ static void sources_refuse_null(void **state)
     fmatch_array_config_init(&array);
     array.dim = 1;
     array.n = 1;
-    fmatch_source_callbacks callbacks = {sizeof callbacks, 0, NULL, NULL, NULL};
+    fmatch_source_callbacks callbacks = {.struct_size = sizeof callbacks};
+    double log_density;
 
     refuses_null(fmatch_source_create_normal(NULL, w.context, 1), "source");
     create_refuses_null(fmatch_source, fmatch_source_create_normal, "context", NULL, 1);
@@ -126,6 +130,9 @@ static void sources_refuse_null(void **state)
     refuses_null(fmatch_source_create_csv(NULL, w.context, "x.csv", NULL), "source");
     create_refuses_null(fmatch_source, fmatch_source_create_csv, "context", NULL, "x.csv", NULL);
     create_refuses_null(fmatch_source, fmatch_source_create_csv, "path", w.context, NULL, NULL);
+    refuses_null(fmatch_source_create_npy(NULL, w.context, "x.npy", NULL), "source");
+    create_refuses_null(fmatch_source, fmatch_source_create_npy, "context", NULL, "x.npy", NULL);
+    create_refuses_null(fmatch_source, fmatch_source_create_npy, "path", w.context, NULL, NULL);
     create_refuses_null(fmatch_source, fmatch_source_create_callback, "draw", w.context, 1,
                         &callbacks);
     callbacks.draw = draw_zeros;
@@ -138,6 +145,15 @@ static void sources_refuse_null(void **state)
     refuses_null(fmatch_source_get_rows(w.array, 0, 1, NULL), "x");
     refuses_null(fmatch_source_draw(NULL, 1, 0, 1, x), "source");
     refuses_null(fmatch_source_draw(w.mixture, 1, 0, 1, NULL), "x");
+    refuses_null(fmatch_source_draw_rows(NULL, 1, 0, 1, x, x, x), "source");
+    refuses_null(fmatch_source_draw_rows(w.mixture, 1, 0, 1, NULL, x, x), "x");
+    refuses_null(fmatch_source_get_conditions(NULL, 0, 1, x), "source");
+    refuses_null(fmatch_source_get_conditions(w.array, 0, 1, NULL), "condition");
+    refuses_null(fmatch_source_get_weights(NULL, 0, 1, x), "source");
+    refuses_null(fmatch_source_get_weights(w.array, 0, 1, NULL), "weight");
+    refuses_null(fmatch_source_evaluate_log_density(NULL, 1, x, &log_density), "source");
+    refuses_null(fmatch_source_evaluate_log_density(w.mixture, 1, NULL, &log_density), "x");
+    refuses_null(fmatch_source_evaluate_log_density(w.mixture, 1, x, NULL), "log_density");
     refuses_null(fmatch_source_evaluate_moments(NULL, x, x + 1), "source");
     refuses_null(fmatch_source_evaluate_moments(w.mixture, NULL, x), "mean");
     refuses_null(fmatch_source_evaluate_moments(w.mixture, x, NULL), "std");
@@ -283,7 +299,7 @@ static void arguments_out_of_range_are_refused(void **state)
         int32_t value;
         const char *text;
     } dims[] = {{0, "0"}, {-3, "-3"}, {65537, "65537"}, {INT32_MIN, "-2147483648"}};
-    fmatch_source_callbacks draw = {sizeof draw, 0, NULL, NULL, NULL};
+    fmatch_source_callbacks draw = {.struct_size = sizeof draw};
     for (size_t i = 0; i < COUNT(dims); i++) {
         expect_refused(&w, fmatch_source_create_normal(&source, w.context, dims[i].value),
                        FMATCH_ERROR_ARGUMENT, "dim", dims[i].text, "1", "65536");
@@ -362,6 +378,7 @@ union any_config {
     fmatch_log_sink log;
     fmatch_array_config array;
     fmatch_csv_config csv;
+    fmatch_npy_config npy;
     fmatch_source_callbacks source;
     fmatch_velocity_callbacks velocity;
     fmatch_mlp_config mlp;
@@ -487,9 +504,27 @@ static fmatch_status use_csv(struct things *w, union any_config *c)
     return finish_source(made, status);
 }
 
+static void prepare_npy(union any_config *c)
+{
+    fmatch_npy_config_init(&c->npy);
+}
+
+static fmatch_status use_npy(struct things *w, union any_config *c)
+{
+    static const float values[] = {1, 2, 3, 4};
+    const struct bytes file = npy_floats(2, 2, values);
+    char path[256];
+    write_file(path, &file);
+    fmatch_source *made = w->array;
+    fmatch_status status = fmatch_source_create_npy(&made, w->context, path, &c->npy);
+    unlink(path);
+    return finish_source(made, status);
+}
+
 static void prepare_source(union any_config *c)
 {
-    c->source = (fmatch_source_callbacks){sizeof c->source, 0, draw_zeros, count_destroy, NULL};
+    c->source = (fmatch_source_callbacks){
+        .struct_size = sizeof c->source, .draw = draw_zeros, .destroy = count_destroy};
 }
 
 static fmatch_status use_source(struct things *w, union any_config *c)
@@ -638,6 +673,7 @@ static const struct struct_case {
     {"fmatch_log_sink", sizeof(fmatch_log_sink), prepare_log, use_log},
     {"fmatch_array_config", sizeof(fmatch_array_config), prepare_array, use_array},
     {"fmatch_csv_config", sizeof(fmatch_csv_config), prepare_csv, use_csv},
+    {"fmatch_npy_config", sizeof(fmatch_npy_config), prepare_npy, use_npy},
     {"fmatch_source_callbacks", sizeof(fmatch_source_callbacks), prepare_source, use_source},
     {"fmatch_velocity_callbacks", sizeof(fmatch_velocity_callbacks), prepare_velocity,
      use_velocity},
@@ -748,6 +784,14 @@ static const struct field_case {
     FIELD(array, order, I32, 3, "3", "0", "2"),
     FIELD(csv, order, I32, 3, "3", "0", "2"),
     FIELD(csv, order, I32, -1, "-1", "0", "2"),
+    FIELD(csv, flags, U32, 2, "2", "0"),
+    FIELD(csv, weight_column, I32, -2, "-2", "-1"),
+    FIELD(csv, condition_dim, I32, 1, "1", "NULL"),
+    FIELD(npy, order, I32, 3, "3", "0", "2"),
+    FIELD(npy, flags, U32, 2, "2", "0"),
+    FIELD(npy, dim, I32, 1, "1", "NULL"),
+    FIELD(npy, condition_dim, I32, -1, "-1", "0", "65536"),
+    FIELD(npy, weight_column, I32, 2, "2", "0", "1"),
     FIELD(source, flags, U32, 1, "1", "0"),
     FIELD(source, draw, POINTER, 0, "NULL"),
     FIELD(velocity, flags, U32, 1, "1", "0"),

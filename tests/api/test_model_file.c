@@ -600,7 +600,7 @@ static fmatch_source *make_array(fmatch_context *context)
 
 static fmatch_source *make_callback(fmatch_context *context)
 {
-    const fmatch_source_callbacks callbacks = {sizeof callbacks, 0, zero_rows, NULL, NULL};
+    const fmatch_source_callbacks callbacks = {.struct_size = sizeof callbacks, .draw = zero_rows};
     fmatch_source *source;
     expect_ok(fmatch_source_create_callback(&source, context, 1, &callbacks));
     return source;

@@ -20,7 +20,8 @@ static void fail_inside(void)
     fmatch_context *context;
     fmatch_source *source;
     float x;
-    const fmatch_source_callbacks callbacks = {sizeof callbacks, 0, fail_with_3, NULL, NULL};
+    const fmatch_source_callbacks callbacks = {.struct_size = sizeof callbacks,
+                                               .draw = fail_with_3};
     expect_ok(fmatch_context_create(&context, NULL));
     expect_ok(fmatch_source_create_callback(&source, context, 1, &callbacks));
     expect_status(fmatch_source_draw(source, 0, 0, 1, &x), FMATCH_ERROR_CALLBACK);
@@ -71,7 +72,8 @@ static void expect_left(const char *detail, int32_t code)
 static void draw_leaves_the_detail_alone(void **state)
 {
     struct user user = {0};
-    const fmatch_source_callbacks callbacks = {sizeof callbacks, 0, draw, destroy, &user};
+    const fmatch_source_callbacks callbacks = {
+        .struct_size = sizeof callbacks, .draw = draw, .destroy = destroy, .user = &user};
     fmatch_source *source;
     float x[4], mean, std;
     expect_ok(fmatch_source_create_callback(&source, context_of(state), 1, &callbacks));
@@ -113,7 +115,8 @@ static void destroy_of_a_failed_create_leaves_the_detail_alone(void **state)
     const float row = 1;
     fmatch_source *source;
     fmatch_model *model;
-    const fmatch_source_callbacks draws = {sizeof draws, 0, draw, destroy, &user};
+    const fmatch_source_callbacks draws = {
+        .struct_size = sizeof draws, .draw = draw, .destroy = destroy, .user = &user};
     const fmatch_velocity_callbacks field = {sizeof field, 0, evaluate, destroy, &user, 0, 0};
     fmatch_array_config array;
     fmatch_array_config_init(&array);

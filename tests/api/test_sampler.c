@@ -235,7 +235,7 @@ static int32_t numbered_noise(void *user, fmatch_random *random, int64_t first_r
 static void draw_integrates_the_noise_of_its_rows(void **state)
 {
     enum { N = 500, STEPS = 6 };
-    fmatch_source_callbacks callbacks = {sizeof callbacks, 0, numbered_noise, NULL, NULL};
+    fmatch_source_callbacks callbacks = {.struct_size = sizeof callbacks, .draw = numbered_noise};
     fmatch_source *noise;
     expect_ok(fmatch_source_create_callback(&noise, context_of(state), 2, &callbacks));
     struct field field = calm_field();

@@ -495,8 +495,10 @@ static void scripted_destroy(void *user)
 
 static fmatch_source *make_scripted(fmatch_context *context, struct script *script)
 {
-    fmatch_source_callbacks callbacks = {sizeof callbacks, 0, scripted_draw, scripted_destroy,
-                                         script};
+    fmatch_source_callbacks callbacks = {.struct_size = sizeof callbacks,
+                                         .draw = scripted_draw,
+                                         .destroy = scripted_destroy,
+                                         .user = script};
     fmatch_source *source;
     expect_ok(fmatch_source_create_callback(&source, context, script->dim, &callbacks));
     return source;
@@ -576,7 +578,8 @@ static void lent_uniforms_and_integers_are_uniform(void **state)
 {
     enum { ROWS = 20000 };
     int64_t cells[26] = {0};
-    fmatch_source_callbacks callbacks = {sizeof callbacks, 0, uniform_check, NULL, cells};
+    fmatch_source_callbacks callbacks = {
+        .struct_size = sizeof callbacks, .draw = uniform_check, .user = cells};
     fmatch_source *source;
     expect_ok(fmatch_source_create_callback(&source, context_of(state), 1, &callbacks));
     float *x = floats(ROWS);
@@ -612,7 +615,8 @@ static int32_t row_check(void *user, fmatch_random *random, int64_t first_row, i
 static void rows_can_be_returned_to(void **state)
 {
     int checked = 0;
-    fmatch_source_callbacks callbacks = {sizeof callbacks, 0, row_check, NULL, &checked};
+    fmatch_source_callbacks callbacks = {
+        .struct_size = sizeof callbacks, .draw = row_check, .user = &checked};
     fmatch_source *source;
     expect_ok(fmatch_source_create_callback(&source, context_of(state), 1, &callbacks));
     float x[10];
@@ -657,8 +661,10 @@ static void callback_nan_is_refused_with_row_and_column(void **state)
 static void callback_destroy_is_called_once_in_each_life(void **state)
 {
     struct script script = quiet;
-    fmatch_source_callbacks callbacks = {sizeof callbacks, 0, scripted_draw, scripted_destroy,
-                                         &script};
+    fmatch_source_callbacks callbacks = {.struct_size = sizeof callbacks,
+                                         .draw = scripted_draw,
+                                         .destroy = scripted_destroy,
+                                         .user = &script};
     fmatch_source *source = (fmatch_source *)&script;
     expect_status(fmatch_source_create_callback(&source, context_of(state), 0, &callbacks),
                   FMATCH_ERROR_ARGUMENT);
@@ -913,8 +919,10 @@ static void destroy_is_called_without_an_out_pointer(void **state)
     assert_int_equal(destroyed, 1);
 
     struct script script = quiet;
-    const fmatch_source_callbacks callbacks = {sizeof callbacks, 0, scripted_draw, scripted_destroy,
-                                               &script};
+    const fmatch_source_callbacks callbacks = {.struct_size = sizeof callbacks,
+                                               .draw = scripted_draw,
+                                               .destroy = scripted_destroy,
+                                               .user = &script};
     expect_status(fmatch_source_create_callback(NULL, context_of(state), 2, &callbacks),
                   FMATCH_ERROR_ARGUMENT);
     expect_detail("source");

@@ -275,8 +275,8 @@ static void failing_target_leaves_the_steps_before(void **state)
         fmatch_model *models[2];
         fmatch_trainer *trainers[2];
         for (int k = 0; k < 2; k++) {
-            fmatch_source_callbacks callbacks = {sizeof callbacks, 0, draw_broken, NULL,
-                                                 k ? &sound : &broken};
+            fmatch_source_callbacks callbacks = {
+                .struct_size = sizeof callbacks, .draw = draw_broken, .user = k ? &sound : &broken};
             fmatch_source *target;
             expect_ok(fmatch_source_create_callback(&target, context_of(state), 1, &callbacks));
             models[k] = make_mlp(context_of(state), 1, 1, 16, FMATCH_ACTIVATION_SILU, 2);

@@ -372,6 +372,51 @@ void arrays_and_own_batches()
            trainer.evaluate_batch(batch), before);
 }
 
+void rows_have_conditions_and_weights()
+{
+    const flowmatch::context context;
+    const flowmatch::source array = flowmatch::source::array(
+        context, 1, {1, 2, 3}, 2, {1, 2, 3, 4, 5, 6}, {0.5f, 0, 2}, FMATCH_ORDER_SEQUENTIAL);
+    expect_equal("columns of the condition", array.condition_dim(), std::int32_t(2));
+    expect_equal("weighted", array.weighted(), true);
+    const flowmatch::source::rows drawn = array.draw_rows(1, 1, 2);
+    expect_equal("x", drawn.x == std::vector<float>({2, 3}), true);
+    expect_equal("condition", drawn.condition == std::vector<float>({3, 4, 5, 6}), true);
+    expect_equal("weight", drawn.weight == std::vector<float>({0, 2}), true);
+    expect_equal("a stored condition", array.get_conditions(2, 1)[1], 6.0f);
+    expect_equal("a stored weight", array.get_weights(0, 1)[0], 0.5f);
+    expect_thrown<flowmatch::shape_error>(
+        "too few weights",
+        [&] {
+            flowmatch::source::array(context, 1, {1, 2}, 0, {}, {1});
+        },
+        [](const flowmatch::shape_error &) {});
+
+    const flowmatch::source callback =
+        flowmatch::source::callback(context, 1, 1, true,
+                                    [](flowmatch::generator &random, std::int64_t, std::int64_t n,
+                                       float *x, float *condition, float *weight) {
+                                        random.normal(n, 1, x);
+                                        for (std::int64_t i = 0; i < n; i++) {
+                                            if (condition)
+                                                condition[i] = -x[i];
+                                            if (weight)
+                                                weight[i] = x[i] * x[i];
+                                        }
+                                    });
+    const flowmatch::source::rows own = callback.draw_rows(3, 0, 4);
+    expect_equal("x alone", own.x == callback.draw(3, 0, 4), true);
+    expect_equal("its condition", own.condition[2], -own.x[2]);
+    expect_equal("its weight", own.weight[3], own.x[3] * own.x[3]);
+
+    expect_thrown<flowmatch::io_error>(
+        "an .npy file that is not there", [&] { flowmatch::source::npy(context, "not-there.npy"); },
+        [](const flowmatch::io_error &) {});
+    expect_close("log-density of a normal at 0",
+                 flowmatch::source::normal(context, 2).evaluate_log_density({0, 0})[0],
+                 -1.8378770664, 1e-9);
+}
+
 void files_give_the_model_back(const std::string &path)
 {
     const flowmatch::context context;
@@ -542,6 +587,7 @@ int main(int argc, char **argv)
         callbacks_live_as_long_as_needed();
         log_reaches_a_function();
         arrays_and_own_batches();
+        rows_have_conditions_and_weights();
         files_give_the_model_back(path);
         threads_share_a_model();
         an_executor_changes_no_result();

@@ -143,8 +143,8 @@ static bool make_sources(struct attempt *attempt, struct holdings *h, struct out
     static const float weights[] = {0.55f, 0.45f}, means[] = {-0.85f, 1.5f},
                        stds[] = {0.65f, 0.25f};
     static const float rows[] = {1, 2, 3, 4, 5};
-    const fmatch_source_callbacks callbacks = {sizeof callbacks, 0, draw_normals, count_destroy,
-                                               NULL};
+    const fmatch_source_callbacks callbacks = {
+        .struct_size = sizeof callbacks, .draw = draw_normals, .destroy = count_destroy};
     CREATE(h->mixture, fmatch_source_create_gaussian_mixture, h->context, 1, 2, weights, means,
            stds);
     fmatch_array_config array;

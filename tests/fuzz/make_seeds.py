@@ -1,7 +1,7 @@
 """Write the seeds of the fuzz targets: small files that are as they should be, and a few that are
 not in ways that mutation is slow to find.
 
-    make_seeds.py FOLDER      makes FOLDER/model and FOLDER/csv
+    make_seeds.py FOLDER      makes FOLDER/model, FOLDER/csv and FOLDER/npy
 """
 
 import json
@@ -59,12 +59,32 @@ def model_seeds():
                                   'noise': 'gaussian_mixture'})
 
 
+def npy(descr, shape, data, version=1, order='False'):
+    text = f"{{'descr': {descr}, 'fortran_order': {order}, 'shape': {shape}, }}\n".encode()
+    length = struct.pack('<H' if version == 1 else '<I', len(text))
+    return b'\x93NUMPY' + bytes([version, 0]) + length + text + data
+
+
+def npy_seeds():
+    floats = struct.pack('<6f', *range(6))
+    yield 'plain', npy("'<f4'", '(2, 3)', floats)
+    yield 'column', npy("'<f4'", '(6,)', floats)
+    yield 'double', npy("'>f8'", '(2, 1)', struct.pack('>2d', 1, -1e300), 2)
+    yield 'bytes', npy("'|u1'", '(4, 2)', bytes(8), 3)
+    yield 'integers', npy("'<i8'", '(1, 2)', struct.pack('<2q', -1, 2**62))
+    yield 'fortran', npy("'<f4'", '(2, 3)', floats, 1, 'True')
+    yield 'records', npy("[('x', '<f4')]", '(6,)', floats)
+    yield 'nan', npy("'<f4'", '(2,)', struct.pack('<2f', 1, float('nan')))
+
+
 def main():
     top = Path(sys.argv[1])
-    for kind in ['model', 'csv']:
+    for kind in ['model', 'csv', 'npy']:
         (top / kind).mkdir(parents=True, exist_ok=True)
     for name, data in model_seeds():
         (top / 'model' / name).write_bytes(data)
+    for name, data in npy_seeds():
+        (top / 'npy' / name).write_bytes(data)
     for name, text in CSV.items():
         (top / 'csv' / name).write_bytes(text.encode())
 

@@ -206,3 +206,104 @@ def test_a_function_lives_as_long_as_its_source():
     del source
     gc.collect()
     assert alive() is None
+
+
+@pytest.fixture
+def labelled():
+    random = np.random.default_rng(3)
+    return (random.normal(size=(50, 2)).astype(np.float32),
+            random.integers(0, 3, size=50).astype(np.float32),
+            random.uniform(size=50).astype(np.float32))
+
+
+def expect_rows_of(source, labelled):
+    """One epoch is every row once, with its own label and weight."""
+    x, label, weight = labelled
+    drawn = source.draw_rows(50, seed=4)
+    assert np.array_equal(drawn.x, source.draw(50, seed=4))
+    place = [int(np.flatnonzero((x == row).all(axis=1))[0]) for row in drawn.x]
+    assert sorted(place) == list(range(50)) and place != sorted(place)
+    assert np.array_equal(drawn.condition, label[place, None])
+    assert np.array_equal(drawn.weight, weight[place])
+    assert np.array_equal(source.conditions(), label[:, None])
+    assert np.array_equal(source.weights(5, 10), weight[5:15])
+    assert (source.dim, source.condition_dim, source.weighted) == (2, 1, True)
+
+
+@pytest.mark.parametrize('copy', [True, False])
+def test_array_with_conditions_and_weights(labelled, copy):
+    x, label, weight = labelled
+    expect_rows_of(fm.Source.array(x, copy=copy, conditions=label, weights=weight), labelled)
+    with pytest.raises(fm.ShapeError, match='conditions'):
+        fm.Source.array(x, conditions=label[1:])
+    with pytest.raises(fm.ShapeError, match='weights'):
+        fm.Source.array(x, weights=weight[1:])
+    with pytest.raises(fm.ArgumentError, match='every row is 0'):
+        fm.Source.array(x, weights=np.zeros(50))
+
+
+@pytest.mark.parametrize('dtype', ['<f4', '>f4', '<f8'])
+def test_columns_of_files(tmp_path, labelled, dtype):
+    x, label, weight = labelled
+    table = np.column_stack([label, x[:, 0], weight, x[:, 1]]).astype(dtype)
+    np.save(tmp_path / 'table.npy', table)
+    np.savetxt(tmp_path / 'table.csv', table, delimiter=',', fmt='%.9g')
+    for make, path in (fm.Source.npy, 'table.npy'), (fm.Source.csv, 'table.csv'):
+        expect_rows_of(make(tmp_path / path, condition_columns=[0], weight_column=2), labelled)
+        turned = make(tmp_path / path, columns=[3, 1], order='sequential')
+        assert np.array_equal(turned.draw(50), x[:, ::-1])
+        assert turned.condition_dim == 0 and not turned.weighted
+        assert np.array_equal(turned.draw_rows(2).weight, [1, 1])
+        with pytest.raises(fm.ArgumentError, match='column 1 is named twice'):
+            make(tmp_path / path, columns=[1, 1])
+
+
+@pytest.mark.parametrize('dtype', ['<f4', '>f4', '<f8', 'i1', '<i2', '>i4', '<i8', 'u1', '<u2',
+                                   '>u4', '<u8', '?'])
+def test_npy_reads_what_numpy_saves(tmp_path, dtype):
+    values = np.random.default_rng(1).integers(0, 100, size=(30, 3)).astype(dtype)
+    for array in values, values[:, 0]:
+        np.save(tmp_path / 'a.npy', array)
+        rows = fm.Source.npy(tmp_path / 'a.npy').rows()
+        assert np.array_equal(rows, array.reshape(30, -1).astype(np.float32))
+
+
+def test_npy_refuses_with_a_reason(tmp_path):
+    path = tmp_path / 'a.npy'
+    np.save(path, np.asfortranarray(np.ones((3, 2), np.float32)))
+    with pytest.raises(fm.UnsupportedError, match='Fortran order'):
+        fm.Source.npy(path)
+    np.save(path, np.ones((3, 2, 2), np.float32))
+    with pytest.raises(fm.UnsupportedError, match='3 dimensions'):
+        fm.Source.npy(path)
+    np.save(path, np.array([[1, 2], [3, np.nan]]))
+    with pytest.raises(fm.NotFiniteError, match=r'a.npy: row 1, column 1 is nan'):
+        fm.Source.npy(path).draw(2)
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(fm.FileFormatError, match='31 bytes'):
+        fm.Source.npy(path)
+
+
+def test_callback_with_conditions_and_weights():
+    def draw(random, first_row, n):
+        x = random.normal(n, 2)
+        return x, np.sign(x[:, :1]), np.abs(x[:, 1])
+    source = fm.Source.callback(2, draw, condition_dim=1, weighted=True)
+    rows = source.draw_rows(40, seed=1)
+    assert np.array_equal(rows.x, source.draw(40, seed=1))
+    assert np.array_equal(rows.condition, np.sign(rows.x[:, :1]))
+    assert np.array_equal(rows.weight, np.abs(rows.x[:, 1]))
+    labelled = fm.Source.callback(1, lambda random, first_row, n: (random.normal(n), np.ones(n)),
+                                  condition_dim=1)
+    assert np.array_equal(labelled.draw_rows(3).condition, np.ones((3, 1)))
+    with pytest.raises(fm.ShapeError, match='x and condition'):
+        fm.Source.callback(1, lambda random, first_row, n: random.normal(n),
+                           condition_dim=1).draw(2)
+
+
+def test_log_density(target):
+    x = np.linspace(-6, 6, 12001)
+    density = np.exp(target.log_density(x))
+    assert density.dtype == np.float64 and abs(density.sum() * (x[1] - x[0]) - 1) < 1e-6
+    with pytest.raises(fm.UnsupportedError):
+        fm.Source.array([1, 2, 3]).log_density([1])

@@ -19,10 +19,11 @@ TASK = CFUNCTYPE(None, c_void_p, c_int64)
 RUN_TASKS = CFUNCTYPE(None, c_void_p, c_int64, TASK, c_void_p)
 WRITE_LOG = CFUNCTYPE(None, c_void_p, c_int32, c_char_p)
 DRAW = CFUNCTYPE(c_int32, c_void_p, c_void_p, c_int64, c_int64, c_void_p)
+DRAW_ROWS = CFUNCTYPE(c_int32, c_void_p, c_void_p, c_int64, c_int64, c_void_p, c_void_p, c_void_p)
 EVALUATE = CFUNCTYPE(c_int32, c_void_p, c_int64, c_void_p, c_void_p, c_void_p, c_void_p)
 
 #: What the library may call after the call that handed it over.
-KEPT_CALLBACKS = (WRITE_LOG, DRAW, EVALUATE)
+KEPT_CALLBACKS = (WRITE_LOG, DRAW, DRAW_ROWS, EVALUATE)
 
 
 class BuildInfo(Structure):
@@ -50,16 +51,24 @@ class ContextConfig(Structure):
 class ArrayConfig(Structure):
     _fields_ = [('struct_size', c_uint32), ('dim', c_int32), ('n', c_int64), ('rows', FLOATS),
                 ('memory', c_int32), ('order', c_int32), ('destroy', c_void_p),
-                ('user', c_void_p)]
+                ('user', c_void_p), ('conditions', FLOATS), ('weights', FLOATS),
+                ('condition_dim', c_int32), ('flags', c_uint32)]
 
 
 class CsvConfig(Structure):
-    _fields_ = [('struct_size', c_uint32), ('order', c_int32)]
+    _fields_ = [('struct_size', c_uint32), ('order', c_int32), ('columns', INTEGERS),
+                ('condition_columns', INTEGERS), ('dim', c_int32), ('condition_dim', c_int32),
+                ('weight_column', c_int32), ('flags', c_uint32)]
+
+
+class NpyConfig(Structure):
+    _fields_ = CsvConfig._fields_
 
 
 class SourceCallbacks(Structure):
     _fields_ = [('struct_size', c_uint32), ('flags', c_uint32), ('draw', DRAW),
-                ('destroy', c_void_p), ('user', c_void_p)]
+                ('destroy', c_void_p), ('user', c_void_p), ('draw_rows', DRAW_ROWS),
+                ('condition_dim', c_int32), ('weighted', c_int32)]
 
 
 class MlpConfig(Structure):
@@ -135,6 +144,7 @@ STRUCTS = {
     'fmatch_context_config': ContextConfig,
     'fmatch_array_config': ArrayConfig,
     'fmatch_csv_config': CsvConfig,
+    'fmatch_npy_config': NpyConfig,
     'fmatch_source_callbacks': SourceCallbacks,
     'fmatch_mlp_config': MlpConfig,
     'fmatch_velocity_callbacks': VelocityCallbacks,
@@ -173,6 +183,7 @@ FUNCTIONS: Dict[str, List[Any]] = {
 
     'fmatch_array_config_init_sized': [None, POINTER(ArrayConfig), c_size_t],
     'fmatch_csv_config_init_sized': [None, POINTER(CsvConfig), c_size_t],
+    'fmatch_npy_config_init_sized': [None, POINTER(NpyConfig), c_size_t],
     'fmatch_source_count_rows': [c_int64, HANDLE],
     'fmatch_source_create_array': [STATUS, NEW_HANDLE, HANDLE, POINTER(ArrayConfig)],
     'fmatch_source_create_callback': [STATUS, NEW_HANDLE, HANDLE, c_int32,
@@ -181,11 +192,18 @@ FUNCTIONS: Dict[str, List[Any]] = {
     'fmatch_source_create_gaussian_mixture': [STATUS, NEW_HANDLE, HANDLE, c_int32, c_int32, FLOATS,
                                               FLOATS, FLOATS],
     'fmatch_source_create_normal': [STATUS, NEW_HANDLE, HANDLE, c_int32],
+    'fmatch_source_create_npy': [STATUS, NEW_HANDLE, HANDLE, c_char_p, POINTER(NpyConfig)],
     'fmatch_source_destroy': [None, NEW_HANDLE],
     'fmatch_source_draw': [STATUS, HANDLE, c_uint64, c_int64, c_int64, FLOATS],
+    'fmatch_source_draw_rows': [STATUS, HANDLE, c_uint64, c_int64, c_int64, FLOATS, FLOATS, FLOATS],
+    'fmatch_source_evaluate_log_density': [STATUS, HANDLE, c_int64, FLOATS, DOUBLES],
     'fmatch_source_evaluate_moments': [STATUS, HANDLE, FLOATS, FLOATS],
+    'fmatch_source_get_condition_dim': [c_int32, HANDLE],
+    'fmatch_source_get_conditions': [STATUS, HANDLE, c_int64, c_int64, FLOATS],
     'fmatch_source_get_dim': [c_int32, HANDLE],
     'fmatch_source_get_rows': [STATUS, HANDLE, c_int64, c_int64, FLOATS],
+    'fmatch_source_get_weighted': [c_int32, HANDLE],
+    'fmatch_source_get_weights': [STATUS, HANDLE, c_int64, c_int64, FLOATS],
 
     'fmatch_mlp_config_init_sized': [None, POINTER(MlpConfig), c_size_t, c_int32],
     'fmatch_model_count_classes': [c_int32, HANDLE],

@@ -2,7 +2,7 @@
 
 import ctypes
 from ctypes import byref, sizeof
-from typing import Any, Callable, Optional, Tuple
+from typing import Any, Callable, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -66,8 +66,30 @@ class Generator:
         self._lent = None
 
 
-#: draw(random, first_row, n) returns rows first_row to first_row + n - 1, [n, dim].
+class Rows(NamedTuple):
+    """Rows of a source, and what belongs to each."""
+
+    x: np.ndarray  #: [n, dim]
+    condition: np.ndarray  #: [n, condition_dim]; of no columns for a source without condition
+    weight: np.ndarray  #: [n]; 1 each for a source without weights
+
+
+#: draw(random, first_row, n) returns rows first_row to first_row + n - 1, [n, dim]; with conditions
+#: or weights a tuple of x, condition [n, condition_dim] and weight [n], those that there are.
 DrawFunction = Callable[[Generator, int, int], Any]
+
+
+def _column_choice(columns: Optional[Sequence[int]], condition_columns: Sequence[int],
+                   weight_column: Optional[int]) -> Tuple[dict, tuple]:
+    """Fields of a configuration, and the arrays that they point into."""
+    x, condition = (None if c is None or len(c) == 0 else
+                    np.array([bounded('a column', i, ctypes.c_int32) for i in c], np.int32)
+                    for c in (columns, condition_columns))
+    fields = {'columns': address(x), 'dim': None if x is None else len(x),
+              'condition_columns': address(condition),
+              'condition_dim': None if condition is None else len(condition),
+              'weight_column': weight_column}
+    return fields, (x, condition)
 
 
 class Source(Handle):
@@ -108,54 +130,97 @@ class Source(Handle):
 
     @classmethod
     def array(cls, rows: Any, order: str = 'shuffled', copy: bool = True,
-              context: Optional[Context] = None) -> 'Source':
+              context: Optional[Context] = None, conditions: Any = None,
+              weights: Any = None) -> 'Source':
         """The rows of an array.
 
         Args:
             rows: [n, dim], or [n] in one dimension; finite.
+            conditions: what each row is conditioned on, [n, condition_dim] or [n] for one column; a
+                label is a column of whole numbers.
+            weights: importance weights [n], not negative and not all 0.
             order: 'shuffled': every row once an epoch; 'replacement': each draw uniform over the
                 rows; 'sequential': as stored.
-            copy: False uses the array itself where it is float32 in C order; it must then not
-                change.
+            copy: False uses the arrays themselves where they are float32 in C order; they must then
+                not change.
         """
-        array = as_float32('rows', rows)
-        if array.ndim == 1:
-            array = array.reshape(-1, 1)
-        if array.ndim != 2:
-            raise shape_error(f'rows has shape {array.shape}; it must be (n, dim)')
+        array = _table('rows', rows)
+        n = len(array)
+        if conditions is not None:
+            conditions = _table('conditions', conditions)
+            conditions = with_shape('conditions', conditions, (n, conditions.shape[1]))
+        if weights is not None:
+            weights = with_shape('weights', weights, (n,))
         config = new_config(_library.ArrayConfig, library.fmatch_array_config_init_sized,
-                            dim=array.shape[1], n=len(array), rows=address(array),
+                            dim=array.shape[1], n=n, rows=address(array),
+                            conditions=address(conditions), weights=address(weights),
+                            condition_dim=None if conditions is None else conditions.shape[1],
                             memory=None if copy else _BORROW,
                             order=number_of('order', ORDERS, order))
         context = context or default_context()
         return cls(library.fmatch_source_create_array, context._address, byref(config),
-                   kept=(context,) if copy else (context, array))
+                   kept=(context,) if copy else (context, array, conditions, weights))
 
     @classmethod
-    def csv(cls, path: Any, order: str = 'shuffled',
-            context: Optional[Context] = None) -> 'Source':
-        """The rows of a file of comma-separated numbers; order as for array()."""
+    def csv(cls, path: Any, order: str = 'shuffled', context: Optional[Context] = None,
+            columns: Optional[Sequence[int]] = None, condition_columns: Sequence[int] = (),
+            weight_column: Optional[int] = None) -> 'Source':
+        """The rows of a file of comma-separated numbers.
+
+        Args:
+            order: as for array().
+            columns: those that make x, from 0; None: all that are not named below.
+            condition_columns: those that make the condition.
+            weight_column: the one that holds the weights, not negative and not all 0.
+        """
+        choice, _arrays = _column_choice(columns, condition_columns, weight_column)
         config = new_config(_library.CsvConfig, library.fmatch_csv_config_init_sized,
-                            order=number_of('order', ORDERS, order))
+                            order=number_of('order', ORDERS, order), **choice)
         context = context or default_context()
         return cls(library.fmatch_source_create_csv, context._address, path_bytes(path),
                    byref(config), kept=(context,))
 
     @classmethod
-    def callback(cls, dim: int, draw: DrawFunction,
-                 context: Optional[Context] = None) -> 'Source':
+    def npy(cls, path: Any, order: str = 'shuffled', context: Optional[Context] = None,
+            columns: Optional[Sequence[int]] = None, condition_columns: Sequence[int] = (),
+            weight_column: Optional[int] = None) -> 'Source':
+        """The rows of a file that numpy.save wrote; arguments as for csv().
+
+        The file is mapped and may be larger than the memory; it must stay as it is. float32 in C
+        order is the fastest; float64, integers and truth values are converted.
+        """
+        choice, _arrays = _column_choice(columns, condition_columns, weight_column)
+        config = new_config(_library.NpyConfig, library.fmatch_npy_config_init_sized,
+                            order=number_of('order', ORDERS, order), **choice)
+        context = context or default_context()
+        return cls(library.fmatch_source_create_npy, context._address, path_bytes(path),
+                   byref(config), kept=(context,))
+
+    @classmethod
+    def callback(cls, dim: int, draw: DrawFunction, context: Optional[Context] = None,
+                 condition_dim: int = 0, weighted: bool = False) -> 'Source':
         """A distribution given by a function.
 
         Args:
             dim: columns.
             draw: draw(random, first_row, n) returns rows first_row to first_row + n - 1 as
                 [n, dim], or [n] in one dimension. With all randomness from `random`, a Generator,
-                the rows are the same for every batch size.
+                the rows are the same for every batch size. Where there are conditions or weights,
+                it returns a tuple: x, condition if condition_dim > 0, and weight if weighted.
+            condition_dim: columns of the condition; 0: none.
+            weighted: whether draw gives weights [n], finite and not negative.
         """
         context = context or default_context()
-        function = _library.DRAW(guarded(_drawing(dim, draw)))
-        callbacks = _library.SourceCallbacks(struct_size=sizeof(_library.SourceCallbacks),
-                                             draw=function)
+        callbacks = _library.SourceCallbacks(struct_size=sizeof(_library.SourceCallbacks))
+        function: Any
+        if condition_dim == 0 and not weighted:
+            function = callbacks.draw = _library.DRAW(guarded(_drawing(dim, draw)))
+        else:
+            function = _library.DRAW_ROWS(guarded(_drawing_rows(dim, draw, condition_dim,
+                                                                weighted)))
+            callbacks.draw_rows = function
+            callbacks.condition_dim = bounded('condition_dim', condition_dim, ctypes.c_int32)
+            callbacks.weighted = bool(weighted)
         return cls(library.fmatch_source_create_callback, context._address,
                    bounded('dim', dim, ctypes.c_int32), byref(callbacks), kept=(context, function))
 
@@ -165,17 +230,38 @@ class Source(Handle):
         return library.fmatch_source_get_dim(self._address)
 
     @property
+    def condition_dim(self) -> int:
+        """Columns of a row's condition; 0 where there is none."""
+        return library.fmatch_source_get_condition_dim(self._address)
+
+    @property
+    def weighted(self) -> bool:
+        """Whether the rows have weights of their own; else each weighs 1."""
+        return bool(library.fmatch_source_get_weighted(self._address))
+
+    @property
     def count(self) -> int:
         """Rows that the source stores; 0 for a distribution."""
         return library.fmatch_source_count_rows(self._address)
 
     def rows(self, first_row: int = 0, n: Optional[int] = None) -> np.ndarray:
         """Stored rows [n, dim], in the order in which they are stored; all where n is None."""
+        return self._stored(library.fmatch_source_get_rows, first_row, n, self.dim)
+
+    def conditions(self, first_row: int = 0, n: Optional[int] = None) -> np.ndarray:
+        """Conditions of stored rows, [n, condition_dim]."""
+        return self._stored(library.fmatch_source_get_conditions, first_row, n, self.condition_dim)
+
+    def weights(self, first_row: int = 0, n: Optional[int] = None) -> np.ndarray:
+        """Weights of stored rows, [n]; 1 each where they have none."""
+        return self._stored(library.fmatch_source_get_weights, first_row, n)
+
+    def _stored(self, function, first_row, n, *columns) -> np.ndarray:
         n = self.count - first_row if n is None else n
-        x = np.empty((max(n, 0), self.dim), np.float32)
-        self._call(library.fmatch_source_get_rows, bounded('first_row', first_row, ctypes.c_int64),
-                   bounded('n', n, ctypes.c_int64), address(x))
-        return x
+        out = np.empty((max(n, 0), *columns), np.float32)
+        self._call(function, bounded('first_row', first_row, ctypes.c_int64),
+                   bounded('n', n, ctypes.c_int64), address(out))
+        return out
 
     def draw(self, n: int, seed: int = 0, first_row: int = 0) -> np.ndarray:
         """Rows [n, dim]. Row i depends on (seed, first_row + i) alone."""
@@ -184,6 +270,26 @@ class Source(Handle):
                    bounded('first_row', first_row, ctypes.c_int64), bounded('n', n, ctypes.c_int64),
                    address(x))
         return x
+
+    def draw_rows(self, n: int, seed: int = 0, first_row: int = 0) -> Rows:
+        """The rows of draw(), with the condition and the weight of each."""
+        rows = Rows(np.empty((max(n, 0), self.dim), np.float32),
+                    np.empty((max(n, 0), self.condition_dim), np.float32),
+                    np.empty(max(n, 0), np.float32))
+        self._call(library.fmatch_source_draw_rows, bounded('seed', seed, ctypes.c_uint64),
+                   bounded('first_row', first_row, ctypes.c_int64), bounded('n', n, ctypes.c_int64),
+                   *map(address, rows))
+        return rows
+
+    def log_density(self, x: Any) -> np.ndarray:
+        """Logarithm of the density at points [n, dim], float64 [n]; -inf outside of the support.
+
+        For distributions that have one in closed form; UnsupportedError for others.
+        """
+        x = rows_of('x', x, self.dim)
+        out = np.empty(len(x), np.float64)
+        self._call(library.fmatch_source_evaluate_log_density, len(x), address(x), address(out))
+        return out
 
     def moments(self) -> Tuple[np.ndarray, np.ndarray]:
         """Mean and standard deviation of each column, both [dim]."""
@@ -201,6 +307,39 @@ def _drawing(dim: int, draw: DrawFunction):
             random._end()
         view(x, (n, dim))[:] = with_shape('what draw returned', rows, (n, dim))
     return fill
+
+
+def _drawing_rows(dim: int, draw: DrawFunction, condition_dim: int, weighted: bool):
+    names = ['x'] + ['condition'] * (condition_dim > 0) + ['weight'] * bool(weighted)
+
+    def fill(user, lent, first_row, n, x, condition, weight):
+        random = Generator(lent, n)
+        try:
+            drawn = draw(random, first_row, n)
+        finally:
+            random._end()
+        if not isinstance(drawn, tuple) or len(drawn) != len(names):
+            raise shape_error(f'draw must return a tuple of {" and ".join(names)}')
+        parts = dict(zip(names, drawn))
+        view(x, (n, dim))[:] = with_shape('x of draw', rows_of('x of draw', parts['x'], dim),
+                                          (n, dim))
+        if condition:  # the library asks for no more than it needs
+            given = rows_of('condition of draw', parts['condition'], condition_dim)
+            view(condition, (n, condition_dim))[:] = with_shape('condition of draw', given,
+                                                                (n, condition_dim))
+        if weight:
+            view(weight, (n,))[:] = with_shape('weight of draw', parts['weight'], (n,))
+    return fill
+
+
+def _table(name: str, value: Any) -> np.ndarray:
+    """[rows, columns] as float32; [rows] is one column."""
+    array = as_float32(name, value)
+    if array.ndim == 1:
+        array = array.reshape(-1, 1)
+    if array.ndim != 2:
+        raise shape_error(f'{name} has shape {array.shape}; it must be (n, columns)')
+    return array
 
 
 def as_source(value: Any, dim: int, context: Context) -> Source:
