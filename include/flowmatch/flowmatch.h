@@ -26,13 +26,16 @@
 #define FLOWMATCH_FLOWMATCH_H
 
 #include "context.h"
+#include "loss.h"
 #include "metrics.h"
 #include "model.h"
 #include "optimizer.h"
+#include "path.h"
 #include "random.h"
 #include "sampler.h"
 #include "source.h"
 #include "status.h"
+#include "time.h"
 #include "trainer.h"
 #include "version.h"
 

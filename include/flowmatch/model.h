@@ -2,11 +2,12 @@
 #ifndef FLOWMATCH_MODEL_H
 #define FLOWMATCH_MODEL_H
 
+#include "path.h"
 #include "source.h"
 
 /**
- * A velocity field on the linear path x_t = (1 - t) x0 + t x1 from noise (t = 0) to data (t = 1),
- * with its noise distribution. Everything public is in the units of the data.
+ * A velocity field on a probability path from noise (t = 0) to data (t = 1), with its noise
+ * distribution. Everything public is in the units of the data.
  *
  * Thread-safety: safe. A trainer publishes new parameters as a whole; a call that is under way goes
  * on with those it began with.
@@ -33,7 +34,8 @@ enum fmatch_null_condition {
 };
 
 /**
- * Configuration of a multilayer perceptron with input [t, x, condition] and output v.
+ * Configuration of a multilayer perceptron with input [t, x, condition] and the velocity, or what
+ * `prediction` says, as output.
  *
  * A condition is a row of condition_dim columns. With classes > 0 its first column is a label, a
  * whole number from 0 to classes - 1, which the network sees as a learned vector of embedding_dim
@@ -51,7 +53,7 @@ typedef struct fmatch_mlp_config {
     int32_t hidden_width;         /**< 1 to 65536. Default 64. */
     const int32_t *hidden_widths; /**< [hidden_layers], or NULL: every layer has hidden_width */
     int32_t activation;           /**< an fmatch_activation. Default GELU. */
-    uint32_t flags;               /**< 0 */
+    int32_t prediction; /**< an fmatch_prediction, what the output is. Default VELOCITY. */
     /**
      * Seed of the initialisation, U(-1/sqrt(fan_in), 1/sqrt(fan_in)) for every weight and bias as
      * torch.nn.Linear has it, N(0, 1) for the vectors of labels and of the null condition as
@@ -67,6 +69,7 @@ typedef struct fmatch_mlp_config {
     int32_t classes;        /**< labels in the first of them, 0 to 65536. Default 0: no labels. */
     int32_t embedding_dim;  /**< of a label, 0 to 65536. Default 0: classes, at most 16. */
     int32_t null_condition; /**< an fmatch_null_condition. Default REFUSED. */
+    const fmatch_path_config *path; /**< what the model is trained and sampled on; NULL: linear */
 } fmatch_mlp_config;
 
 /** A user's velocity field. */
@@ -143,7 +146,10 @@ FMATCH_API void fmatch_mlp_config_init_sized(fmatch_mlp_config *config, size_t s
  * @param config   dim must be set.
  *
  * @return FMATCH_OK · FMATCH_ERROR_ARGUMENT · FMATCH_ERROR_SHAPE (the noise has another dimension)
- * · FMATCH_ERROR_STRUCT_SIZE · FMATCH_ERROR_NOT_FINITE · FMATCH_ERROR_NO_MEMORY.
+ * · FMATCH_ERROR_STRUCT_SIZE · FMATCH_ERROR_NOT_FINITE · FMATCH_ERROR_UNSUPPORTED (a prediction
+ * that the path does not have; FMATCH_PATH_LIPMAN with noise that is not standard normal for the
+ * network) · FMATCH_ERROR_NO_MEMORY. On failure a user's schedule has been destroyed, if it could
+ * be read.
  */
 FMATCH_API FMATCH_WARN_UNUSED fmatch_status fmatch_model_create_mlp(
     fmatch_model **model, fmatch_context *context, const fmatch_mlp_config *config);

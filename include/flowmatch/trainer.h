@@ -2,14 +2,16 @@
 #ifndef FLOWMATCH_TRAINER_H
 #define FLOWMATCH_TRAINER_H
 
+#include "loss.h"
 #include "model.h"
 #include "optimizer.h"
+#include "time.h"
 
 /**
  * Trains its own copy of a model's parameters and publishes it to the model whenever a call that
- * made steps returns. The loss is the mean over rows and columns of (v(x_t, t) - (x1 - x0))^2, in
- * standardised units if the model standardises: Lipman et al. 2023, equation 9, with uniform t, the
- * linear path and independent noise and data.
+ * made steps returns. The loss is the mean over rows and columns of the square of the network's
+ * output less the path's target, in standardised units if the model standardises: Lipman et al.
+ * 2023, equation 9. Unless configured otherwise t is uniform, and noise and data are independent.
  *
  * Thread-safety: unsafe. One thread at a time; the model may be sampled meanwhile. A callback that
  * runs within a call of the trainer may read its losses, evaluate or sample the model, change the
@@ -22,7 +24,14 @@ typedef struct fmatch_trainer fmatch_trainer;
 typedef struct fmatch_trainer_config {
     uint32_t struct_size; /**< written by init */
     int32_t batch;        /**< rows of a step, 1 to 2^24. Default 256. */
-    uint64_t seed;        /**< of noise, data and times. Default 0. */
+    uint64_t seed;        /**< of noise, data, times and all else that is drawn. Default 0. */
+    const fmatch_time_config *time; /**< how t is drawn; NULL: uniformly */
+    const fmatch_loss_config *loss; /**< NULL: the mean square */
+    /**
+     * Share of rows that are trained under the null condition, 0 to 1, where the model accepts it.
+     * Default 0.1, as Ho and Salimans 2022 recommend.
+     */
+    double condition_dropout;
 } fmatch_trainer_config;
 
 /** What a progress callback is told. */
@@ -52,14 +61,16 @@ typedef struct fmatch_progress {
     void *user;
 } fmatch_progress;
 
-/** The caller's own rows for a step. */
+/** The caller's own rows for a step, paired as they come. */
 typedef struct fmatch_batch {
-    uint32_t struct_size; /**< sizeof(fmatch_batch) */
-    uint32_t flags;       /**< 0 */
-    int64_t n;            /**< rows, 1 to 2^24 */
-    const float *target;  /**< [n, dim], x1, finite */
-    const float *noise;   /**< [n, dim], x0, finite; NULL: drawn from the model's noise */
-    const float *t;       /**< [n], in [0, 1]; NULL: drawn uniformly */
+    uint32_t struct_size;   /**< sizeof(fmatch_batch) */
+    uint32_t flags;         /**< 0 */
+    int64_t n;              /**< rows, 1 to 2^24 */
+    const float *target;    /**< [n, dim], x1, finite */
+    const float *noise;     /**< [n, dim], x0, finite; NULL: drawn from the model's noise */
+    const float *t;         /**< [n], in [0, 1]; NULL: drawn as configured */
+    const float *condition; /**< [n, condition_dim]; NULL: none, or the null condition */
+    const float *weight;    /**< [n], finite, >= 0, not all 0; NULL: 1 each */
 } fmatch_batch;
 
 #ifdef __cplusplus
@@ -82,8 +93,8 @@ FMATCH_API void fmatch_trainer_config_init_sized(fmatch_trainer_config *config, 
  * @param model      with parameters; its present ones are where training starts.
  * @param optimizer  new, or of a trainer whose creation failed; from now on it belongs to this
  * trainer.
- * @param target     the data, of the model's dimension; NULL if only the caller's own rows will be
- * used.
+ * @param target     the data, of the model's dimension, with the model's conditions if it has any;
+ * NULL if only the caller's own rows will be used. A weighted source's weights multiply the loss.
  * @param config     or NULL for the recommended values.
  *
  * @return FMATCH_OK · FMATCH_ERROR_ARGUMENT · FMATCH_ERROR_SHAPE (dimensions differ) ·

@@ -34,7 +34,9 @@ void mlp_model_standardise(const fmatch_model *model, int64_t n, const float *x,
 
 static int64_t mlp_model_scratch_size(const fmatch_model *model, int64_t n)
 {
-    const int64_t floats = mlp_evaluate_size(&((const struct mlp_model *)model)->network, n);
+    int64_t floats = mlp_evaluate_size(&((const struct mlp_model *)model)->network, n);
+    if (model->prediction != FMATCH_PREDICTION_VELOCITY)
+        floats += n * model->dim; /* x, which the prediction alone does not tell */
     return (floats + 15) / 16 * 16;
 }
 
@@ -46,13 +48,18 @@ static fmatch_status mlp_model_evaluate(const fmatch_model *model,
     const struct parameter_view parameters = {.values = snapshot->values,
                                               .packed = snapshot->derived};
     const int32_t dim = model->dim;
+    const bool velocity = model->prediction == FMATCH_PREDICTION_VELOCITY;
     struct mlp_rows asked = {
         .n = rows->n, .t = rows->t, .x = rows->x, .condition = rows->condition};
-    if (m->mean) {
-        mlp_model_standardise(model, rows->n, rows->x, v);
-        asked.x = v;
+    if (m->mean || !velocity) {
+        float *y = velocity ? v : scratch;
+        mlp_model_standardise(model, rows->n, rows->x, y);
+        asked.x = y;
     }
-    mlp_evaluate(&m->network, parameters, scratch, &asked, v);
+    mlp_evaluate(&m->network, parameters, velocity ? scratch : scratch + rows->n * dim, &asked, v);
+    if (!velocity)
+        RETURN_IF_FAILED(
+            path_velocity(model->path, model->prediction, rows->n, dim, rows->t, asked.x, v, v));
     for (int64_t i = 0; m->mean && i < rows->n; i++)
         for (int32_t j = 0; j < dim; j++)
             v[i * dim + j] *= m->std[j];
@@ -167,10 +174,11 @@ struct condition mlp_config_condition(const fmatch_mlp_config *c)
 static fmatch_status check_config(const fmatch_mlp_config *c)
 {
     CHECK_RANGE("config->dim", c->dim, 1, DIM_MAX);
+    CHECK_RANGE("config->prediction", c->prediction, FMATCH_PREDICTION_VELOCITY,
+                FMATCH_PREDICTION_NOISE);
     RETURN_IF_FAILED(mlp_config_check_condition(c));
     CHECK_RANGE("config->activation", c->activation, FMATCH_ACTIVATION_GELU,
                 FMATCH_ACTIVATION_SOFTPLUS);
-    RETURN_IF_FAILED(configuration_check_flags("config->flags", c->flags));
     return check_standardisation(c);
 }
 
@@ -195,18 +203,36 @@ static void pack(const void *user, const float *values, float *packed)
     mlp_pack(user, values, packed);
 }
 
-/* Everything but the parameters' values. */
+/* A path that is true of standard normal noise alone has no other, as the network sees it. */
+static fmatch_status check_path(const struct mlp_model *m)
+{
+    const fmatch_model *model = &m->model;
+    RETURN_IF_FAILED(path_check_prediction(model->path, model->prediction));
+    const bool normal = m->default_noise || (!m->mean && normal_source_is_standard(model->noise));
+    if (path_needs_normal_noise(model->path) && !normal)
+        return status_fail(
+            FMATCH_ERROR_UNSUPPORTED,
+            "config->path is FMATCH_PATH_LIPMAN, which needs the default noise; with "
+            "another one its velocity is not that of the path");
+    return FMATCH_OK;
+}
+
+/* Everything but the parameters' values; holds the path. */
 static fmatch_status create(fmatch_model **model, fmatch_context *context,
-                            const fmatch_mlp_config *c, const int32_t *widths)
+                            const fmatch_mlp_config *c, const int32_t *widths, struct path *path)
 {
     fmatch_model *created;
     RETURN_IF_FAILED(
         model_create(&created, context, sizeof(struct mlp_model), &mlp_kind, c->dim, c->noise));
     struct mlp_model *m = (struct mlp_model *)created;
     m->default_noise = !c->noise;
+    created->path = path_retain(path);
+    created->prediction = c->prediction;
     fmatch_status status = hold_standardisation(m, c->data_mean, c->data_std);
     if (status == FMATCH_OK && !c->noise)
         status = normal_source_create(&created->noise, context, c->dim, m->mean, m->std);
+    if (status == FMATCH_OK)
+        status = check_path(m);
     const struct mlp_shape shape = {.dim = c->dim,
                                     .hidden_layers = c->hidden_layers,
                                     .hidden_widths = widths,
@@ -229,6 +255,15 @@ static fmatch_status create(fmatch_model **model, fmatch_context *context,
     return FMATCH_OK;
 }
 
+static fmatch_status create_checked(fmatch_model **model, fmatch_context *context,
+                                    const fmatch_mlp_config *config, struct path *path)
+{
+    int32_t widths[MLP_HIDDEN_LAYERS_MAX];
+    RETURN_IF_FAILED(check_config(config));
+    RETURN_IF_FAILED(check_widths(config, widths));
+    return create(model, context, config, widths, path);
+}
+
 fmatch_status fmatch_model_create_mlp(fmatch_model **model, fmatch_context *context,
                                       const fmatch_mlp_config *config)
 {
@@ -238,12 +273,13 @@ fmatch_status fmatch_model_create_mlp(fmatch_model **model, fmatch_context *cont
     CHECK_NOT_NULL(context);
     fmatch_mlp_config given;
     RETURN_IF_FAILED(configuration_read(&given, sizeof given, sizeof given, config, "config"));
-    RETURN_IF_FAILED(check_config(&given));
-    int32_t widths[MLP_HIDDEN_LAYERS_MAX];
-    RETURN_IF_FAILED(check_widths(&given, widths));
-
-    fmatch_model *created;
-    RETURN_IF_FAILED(create(&created, context, &given, widths));
+    struct path *path;
+    RETURN_IF_FAILED(path_create(&path, context, given.path));
+    fmatch_model *created = NULL;
+    const fmatch_status status = create_checked(&created, context, &given, path);
+    path_release(path);
+    if (status != FMATCH_OK)
+        return status;
     const struct random_stream stream = {
         .kernels = context->kernels, .seed = given.seed, .stream = STREAM_INITIALISATION};
     mlp_initialise(mlp_model_network(created), &stream, parameter_store_first(&created->store));
@@ -263,6 +299,8 @@ void mlp_model_describe(const fmatch_model *model, fmatch_mlp_config *config, in
                             .hidden_layers = m->network.layers - 1,
                             .hidden_widths = widths,
                             .activation = m->network.activation,
+                            .prediction = model->prediction,
+                            .path = path_config(model->path),
                             .condition_dim = model->condition.columns,
                             .classes = model->condition.classes,
                             .embedding_dim = model->condition.embedding,
@@ -279,7 +317,7 @@ static fmatch_status mlp_model_copy(fmatch_model **copy, const fmatch_model *mod
     int32_t widths[MLP_HIDDEN_LAYERS_MAX];
     mlp_model_describe(model, &config, widths);
     fmatch_model *created;
-    RETURN_IF_FAILED(create(&created, model->context, &config, widths));
+    RETURN_IF_FAILED(create(&created, model->context, &config, widths, model->path));
     struct model_view view = {.model = model};
     model_view_begin(&view);
     memcpy(parameter_store_first(&created->store), view.snapshot->values,

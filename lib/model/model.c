@@ -43,6 +43,7 @@ void model_release(fmatch_model *model)
         model->kind->destroy(model);
     parameter_store_destroy(&model->store);
     source_release(model->noise);
+    path_release(model->path);
     allocation_destroy(&context->allocator, model);
     context_release(context);
 }

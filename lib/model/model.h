@@ -8,6 +8,7 @@
 #include "context/context.h"
 #include "model/condition.h"
 #include "model/parameters.h"
+#include "path/path.h"
 #include "source/source.h"
 
 /* Rows that a kind evaluates at once: enough for a product, few enough for the cache. */
@@ -41,6 +42,8 @@ struct fmatch_model {
     int32_t dim;
     struct condition condition; /* of no columns for a model without */
     fmatch_source *noise;
+    struct path *path;                     /* that a network is trained on; NULL for other models */
+    int32_t prediction;                    /* what the network's output is */
     const struct parameter_layout *layout; /* of no tensors for a model without parameters */
     struct parameter_store store;
 };

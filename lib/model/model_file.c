@@ -9,16 +9,17 @@
 #include "source/mixture_source.h"
 #include "source/normal_source.h"
 
+#include <math.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
 enum {
-    FORMAT_VERSION = 2, /* 1 knows no conditions */
+    FORMAT_VERSION = 2, /* 1 knows no conditions, and no path but the linear one */
     WIDTHS_TEXT_SIZE = 8 * MLP_HIDDEN_LAYERS_MAX,
     TENSORS_MAX = 2 * (MLP_HIDDEN_LAYERS_MAX + 1) + CONDITION_TENSORS_MAX,
     ARRAYS_MAX = TENSORS_MAX + 5,
-    SETTINGS_MAX = 16
+    SETTINGS_MAX = 24
 };
 
 static const char setting_version[] = "flowmatch.version", setting_kind[] = "flowmatch.kind",
@@ -39,8 +40,19 @@ static const char *const activation_names[] = {
     [FMATCH_ACTIVATION_TANH] = "tanh", [FMATCH_ACTIVATION_ELU] = "elu",
     [FMATCH_ACTIVATION_SELU] = "selu", [FMATCH_ACTIVATION_SOFTPLUS] = "softplus",
 };
-static const char *const kind_names[] = {"mlp"}, *const path_names[] = {"linear"},
-                         *const prediction_names[] = {"velocity"};
+static const char *const kind_names[] = {"mlp"};
+static const char *const path_names[] = {
+    [FMATCH_PATH_LINEAR] = "linear",
+    [FMATCH_PATH_POLYNOMIAL] = "polynomial",
+    [FMATCH_PATH_VARIANCE_PRESERVING] = "variance_preserving",
+    [FMATCH_PATH_LINEAR_VARIANCE_PRESERVING] = "linear_variance_preserving",
+    [FMATCH_PATH_COSINE] = "cosine",
+    [FMATCH_PATH_LIPMAN] = "lipman",
+    [FMATCH_PATH_BROWNIAN_BRIDGE] = "brownian_bridge",
+};
+static const char *const prediction_names[] = {[FMATCH_PREDICTION_VELOCITY] = "velocity",
+                                               [FMATCH_PREDICTION_DATA] = "data",
+                                               [FMATCH_PREDICTION_NOISE] = "noise"};
 enum noise { NOISE_DEFAULT, NOISE_STANDARD_NORMAL, NOISE_GAUSSIAN_MIXTURE };
 static const char *const noise_names[] = {[NOISE_DEFAULT] = "default",
                                           [NOISE_STANDARD_NORMAL] = "standard_normal",
@@ -57,6 +69,19 @@ static const struct {
     {"flowmatch.null_condition", offsetof(fmatch_mlp_config, null_condition)},
 };
 
+/* Settings of the path, doubles; 0 where they are left out. */
+static const struct {
+    const char *key;
+    size_t offset; /* in fmatch_path_config */
+} path_settings[] = {
+    {"flowmatch.path.noise", offsetof(fmatch_path_config, noise)},
+    {"flowmatch.path.exponent", offsetof(fmatch_path_config, exponent)},
+    {"flowmatch.path.beta_min", offsetof(fmatch_path_config, beta_min)},
+    {"flowmatch.path.beta_max", offsetof(fmatch_path_config, beta_max)},
+    {"flowmatch.path.sigma_min", offsetof(fmatch_path_config, sigma_min)},
+    {"flowmatch.path.diffusion", offsetof(fmatch_path_config, diffusion)},
+};
+
 #define COUNT(array) ((int32_t)(sizeof(array) / sizeof(array)[0]))
 
 /* ---- saving ---- */
@@ -66,7 +91,7 @@ struct contents {
     struct safetensors_pair setting[SETTINGS_MAX];
     struct safetensors_array array[ARRAYS_MAX];
     char dim[16], widths[WIDTHS_TEXT_SIZE];
-    char later[COUNT(later_numbers)][16];
+    char later[COUNT(later_numbers)][16], path[COUNT(path_settings)][32];
     float *noise; /* weights, means and stds of a mixture, one after the other */
 };
 
@@ -133,6 +158,32 @@ static int32_t add_later_numbers(struct contents *c, const fmatch_mlp_config *co
     return count;
 }
 
+/* A positive double exactly, as an integer times a power of two: 20 is "5p2", 0.1
+ * "3602879701896397p-55". No locale changes it. */
+static void write_exactly(double value, char *text, size_t size)
+{
+    int exponent = 0;
+    double mantissa = frexp(value, &exponent);
+    int bits = 0;
+    for (; mantissa != floor(mantissa); bits++)
+        mantissa *= 2.0;
+    snprintf(text, size, "%lldp%d", (long long)mantissa, exponent - bits);
+}
+
+static int32_t add_path_settings(struct contents *c, const fmatch_path_config *path)
+{
+    int32_t count = 0;
+    for (int32_t i = 0; i < COUNT(path_settings); i++) {
+        double value;
+        memcpy(&value, (const char *)path + path_settings[i].offset, sizeof value);
+        if (value == 0.0)
+            continue;
+        write_exactly(value, c->path[count], sizeof c->path[count]);
+        add_setting(c, path_settings[i].key, c->path[count++]);
+    }
+    return count;
+}
+
 static void add_configuration(struct contents *c, const fmatch_mlp_config *config)
 {
     snprintf(c->dim, sizeof c->dim, "%d", (int)config->dim);
@@ -140,14 +191,16 @@ static void add_configuration(struct contents *c, const fmatch_mlp_config *confi
     for (int32_t l = 0; l < config->hidden_layers; l++)
         length += (size_t)snprintf(c->widths + length, sizeof c->widths - length, "%s%d",
                                    l > 0 ? "," : "", (int)config->hidden_widths[l]);
-    const int32_t later = add_later_numbers(c, config);
-    add_setting(c, setting_version, later > 0 ? "2" : "1");
+    const bool first = config->path->kind == FMATCH_PATH_LINEAR &&
+                       config->prediction == FMATCH_PREDICTION_VELOCITY;
+    const int32_t later = add_later_numbers(c, config) + add_path_settings(c, config->path);
+    add_setting(c, setting_version, first && later == 0 ? "1" : "2");
     add_setting(c, setting_kind, kind_names[0]);
     add_setting(c, setting_dim, c->dim);
     add_setting(c, setting_widths, c->widths);
     add_setting(c, setting_activation, activation_names[config->activation]);
-    add_setting(c, setting_path, path_names[0]);
-    add_setting(c, setting_prediction, prediction_names[0]);
+    add_setting(c, setting_path, path_names[config->path->kind]);
+    add_setting(c, setting_prediction, prediction_names[config->prediction]);
     if (config->data_mean) {
         add_array(c, array_mean, 1, config->dim, 1, config->data_mean);
         add_array(c, array_std, 1, config->dim, 1, config->data_std);
@@ -160,6 +213,9 @@ static fmatch_status save(const fmatch_model *model, const struct model_view *vi
     fmatch_mlp_config config;
     int32_t widths[MLP_HIDDEN_LAYERS_MAX];
     mlp_model_describe(model, &config, widths);
+    if (config.path->kind == FMATCH_PATH_CALLBACK)
+        return status_fail(FMATCH_ERROR_UNSUPPORTED,
+                           "the model's path is a callback, which cannot be saved");
     add_configuration(c, &config);
     RETURN_IF_FAILED(add_noise(c, &model->context->allocator, config.noise));
     for (int32_t i = 0; i < model->layout->tensors; i++) {
@@ -423,6 +479,37 @@ static fmatch_status get_later_numbers(const struct safetensors *file, fmatch_ml
     return mlp_config_check_condition(config);
 }
 
+/* What write_exactly wrote, or another number in the same form. */
+static bool parse_exactly(const char *text, double *value)
+{
+    long long mantissa = 0, exponent = 0;
+    int digits = 0;
+    for (; *text >= '0' && *text <= '9' && digits < 17; text++, digits++)
+        mantissa = 10 * mantissa + (*text - '0');
+    if (digits == 0 || *text++ != 'p')
+        return false;
+    const bool negative = *text == '-';
+    text += negative;
+    for (digits = 0; *text >= '0' && *text <= '9' && digits < 5; text++, digits++)
+        exponent = 10 * exponent + (*text - '0');
+    *value = ldexp((double)mantissa, (int)(negative ? -exponent : exponent));
+    return digits > 0 && !*text;
+}
+
+static fmatch_status get_path(const struct safetensors *file, fmatch_path_config *path)
+{
+    RETURN_IF_FAILED(get_named(file, setting_path, COUNT(path_names), path_names, &path->kind));
+    for (int32_t i = 0; i < COUNT(path_settings); i++) {
+        const char *text = safetensors_metadata(file, path_settings[i].key);
+        double value = 0.0;
+        if (text && !parse_exactly(text, &value))
+            return status_fail(FMATCH_ERROR_FORMAT, "%s: %s is '%.64s', not a number such as 5p-3",
+                               file->path, path_settings[i].key, text);
+        memcpy((char *)path + path_settings[i].offset, &value, sizeof value);
+    }
+    return FMATCH_OK;
+}
+
 static fmatch_status get_config(const struct safetensors *file, fmatch_mlp_config *config,
                                 int32_t *widths, int32_t *noise)
 {
@@ -435,9 +522,8 @@ static fmatch_status get_config(const struct safetensors *file, fmatch_mlp_confi
         return status_fail(FMATCH_ERROR_VERSION, "%s: %s is %d; this library reads up to %d",
                            file->path, setting_version, (int)version, (int)FORMAT_VERSION);
     RETURN_IF_FAILED(get_named(file, setting_kind, COUNT(kind_names), kind_names, &only));
-    RETURN_IF_FAILED(get_named(file, setting_path, COUNT(path_names), path_names, &only));
-    RETURN_IF_FAILED(
-        get_named(file, setting_prediction, COUNT(prediction_names), prediction_names, &only));
+    RETURN_IF_FAILED(get_named(file, setting_prediction, COUNT(prediction_names), prediction_names,
+                               &config->prediction));
     RETURN_IF_FAILED(get_named(file, setting_noise, COUNT(noise_names), noise_names, noise));
     RETURN_IF_FAILED(get_named(file, setting_activation, COUNT(activation_names), activation_names,
                                &config->activation));
@@ -560,7 +646,11 @@ static fmatch_status load(fmatch_model **model, fmatch_context *context,
     fmatch_mlp_config config;
     int32_t widths[MLP_HIDDEN_LAYERS_MAX], noise = 0;
     fmatch_mlp_config_init(&config);
+    fmatch_path_config path;
+    fmatch_path_config_init(&path);
     RETURN_IF_FAILED(get_config(file, &config, widths, &noise));
+    RETURN_IF_FAILED(get_path(file, &path));
+    config.path = &path;
     RETURN_IF_FAILED(check_extent(file, &config));
 
     fmatch_source *source = NULL;
@@ -588,7 +678,7 @@ fmatch_status fmatch_model_load(fmatch_model **model, fmatch_context *context, c
     RETURN_IF_FAILED(safetensors_open(&file, &context->allocator, path));
     fmatch_status status = load(model, context, &file);
     if (status == FMATCH_ERROR_ARGUMENT || status == FMATCH_ERROR_SHAPE ||
-        status == FMATCH_ERROR_NOT_FINITE)
+        status == FMATCH_ERROR_NOT_FINITE || status == FMATCH_ERROR_UNSUPPORTED)
         status = FMATCH_ERROR_FORMAT; /* what a caller may not ask for, a file may not hold */
     safetensors_close(&file, &context->allocator);
     return status;

@@ -1,20 +1,28 @@
-/* Affine probability paths x_t = alpha(t) x1 + sigma(t) x0 and the velocity alpha' x1 + sigma' x0
- * of a pair. */
+/* Schedules of affine probability paths x_t = alpha(t) x1 + sigma(t) x0, in double. */
 #ifndef PATH_SCHEDULE_H
 #define PATH_SCHEDULE_H
 
-#include <stdint.h>
+#include <flowmatch/path.h>
 
 struct schedule {
     double alpha, sigma;
     double alpha_rate, sigma_rate; /* derivatives with respect to t */
 };
 
-/* alpha = t, sigma = 1 - t: Lipman et al. 2023, equation 22 with sigma_min = 0; Liu et al. 2023. */
-struct schedule schedule_linear(double t);
+/* A kind of schedule, whose settings are in the configuration, defaults filled in. */
+struct schedule_kind {
+    struct schedule (*at)(const fmatch_path_config *config, double t);
+    /* Where alpha / sigma is `ratio`, finite and > 0; NULL: there is no closed form. */
+    double (*inverse_ratio)(const fmatch_path_config *config, double ratio);
+    /* Whether a derivative is infinite at t = 0 or t = 1. */
+    bool (*singular_start)(const fmatch_path_config *config);
+    bool singular_end;
+};
 
-/* x_t and the target velocity of n pairs at times t [n]; all arrays [n, dim]. */
-void schedule_interpolate(int64_t n, int32_t dim, const float *t, const float *x0, const float *x1,
-                          float *x_t, float *velocity);
+/* Of a kind that has formulas: NULL for FMATCH_PATH_CALLBACK. */
+const struct schedule_kind *schedule_kind_get(int32_t kind);
+
+/* The path of the closed forms. */
+struct schedule schedule_linear(double t);
 
 #endif

@@ -2,82 +2,226 @@
 
 #include "base/status.h"
 #include "model/mlp_model.h"
-#include "path/schedule.h"
+#include "path/path.h"
 
+#include <math.h>
 #include <string.h>
 
-fmatch_status batch_create(struct batch *batch, const fmatch_allocator *allocator, int32_t dim,
-                           int64_t rows)
+/* ---- memory ---- */
+
+static int64_t floats_of_sides(const struct batch_shape *shape)
 {
-    const int64_t cells = rows * dim;
+    return 2 * (int64_t)shape->dim + shape->columns + shape->weighted;
+}
+
+static struct batch_sides sides_in(const struct batch_shape *shape, int64_t rows, float *block)
+{
+    const int64_t cells = rows * shape->dim;
+    float *condition = block + 2 * cells, *weight = condition + rows * shape->columns;
+    return (struct batch_sides){.x0 = block,
+                                .x1 = block + cells,
+                                .condition = shape->columns > 0 ? condition : NULL,
+                                .weight = shape->weighted ? weight : NULL};
+}
+
+fmatch_status batch_sides_create(struct batch_sides *sides, const fmatch_allocator *allocator,
+                                 const struct batch_shape *shape, int64_t rows)
+{
+    const int64_t floats = rows * floats_of_sides(shape);
+    *sides = (struct batch_sides){0};
+    float *block = allocation_create(allocator, floats, sizeof *block);
+    if (!block)
+        return status_no_memory((size_t)floats * sizeof *block);
+    *sides = sides_in(shape, rows, block);
+    return FMATCH_OK;
+}
+
+void batch_sides_destroy(struct batch_sides *sides, const fmatch_allocator *allocator)
+{
+    allocation_destroy(allocator, sides->x0);
+    *sides = (struct batch_sides){0};
+}
+
+struct batch_sides batch_sides_from(const struct batch_sides *sides,
+                                    const struct batch_shape *shape, int64_t first)
+{
+    return (struct batch_sides){
+        .x0 = sides->x0 + first * shape->dim,
+        .x1 = sides->x1 + first * shape->dim,
+        .condition = sides->condition ? sides->condition + first * shape->columns : NULL,
+        .weight = sides->weight ? sides->weight + first : NULL};
+}
+
+static void copy_rows(int64_t rows, int32_t columns, const float *from, float *to)
+{
+    if (from)
+        memcpy(to, from, (size_t)(rows * columns) * sizeof *to);
+}
+
+void batch_sides_copy(const struct batch_sides *from, const struct batch_shape *shape, int64_t rows,
+                      const struct batch_sides *to)
+{
+    copy_rows(rows, shape->dim, from->x0, to->x0);
+    copy_rows(rows, shape->dim, from->x1, to->x1);
+    copy_rows(rows, shape->columns, from->condition, to->condition);
+    copy_rows(rows, 1, from->weight, to->weight);
+}
+
+fmatch_status batch_create(struct batch *batch, const fmatch_allocator *allocator,
+                           const struct batch_shape *shape, int64_t rows)
+{
+    const int64_t cells = rows * shape->dim, of_sides = rows * floats_of_sides(shape);
+    const int64_t floats = of_sides + (shape->noisy ? 3 : 2) * cells + rows;
     *batch = (struct batch){0};
-    float *x0 = allocation_create(allocator, 4 * cells + rows, sizeof *x0);
-    if (!x0)
-        return status_no_memory((size_t)(4 * cells + rows) * sizeof *x0);
+    float *block = allocation_create(allocator, floats, sizeof *block);
+    if (!block)
+        return status_no_memory((size_t)floats * sizeof *block);
+    float *x = block + of_sides;
     *batch = (struct batch){.rows = rows,
-                            .x0 = x0,
-                            .x1 = x0 + cells,
-                            .x = x0 + 2 * cells,
-                            .u = x0 + 3 * cells,
-                            .t = x0 + 4 * cells};
+                            .shape = *shape,
+                            .sides = sides_in(shape, rows, block),
+                            .x = x,
+                            .u = x + cells,
+                            .t = x + 2 * cells,
+                            .z = shape->noisy ? x + 2 * cells + rows : NULL};
     return FMATCH_OK;
 }
 
 void batch_destroy(struct batch *batch, const fmatch_allocator *allocator)
 {
-    allocation_destroy(allocator, batch->x0);
+    allocation_destroy(allocator, batch->sides.x0);
     *batch = (struct batch){0};
 }
 
+/* ---- sides ---- */
+
 bool batch_is_alone(const struct batch_origin *origin)
 {
+    const struct batch_plan *plan = origin->plan;
     const bool data_given = origin->given && origin->given->target;
     const bool noise_given = origin->given && origin->given->noise;
-    return (!data_given && origin->target->kind->on_calling_thread) ||
-           (!noise_given && origin->model->noise->kind->on_calling_thread);
+    return time_sampler_on_calling_thread(plan->times) ||
+           (!data_given && plan->target->kind->on_calling_thread) ||
+           (!noise_given && plan->model->noise->kind->on_calling_thread);
 }
 
-/* Rows of the caller's array, or of a source's stream. */
-static fmatch_status fill_side(const struct batch_origin *origin, const float *given,
-                               const fmatch_source *source, uint32_t purpose, int64_t first,
-                               int64_t n, float *rows)
+static fmatch_status draw_noise(const struct batch_plan *plan, int64_t first_row, int64_t n,
+                                float *x0)
 {
-    const int32_t dim = origin->model->dim;
-    if (given) {
-        memcpy(rows, given + first * dim, (size_t)(n * dim) * sizeof *rows);
-        return FMATCH_OK;
-    }
-    const struct random_stream stream = source_stream(source, origin->seed, purpose);
-    const struct source_rows drawn = {.x = rows};
-    return source_draw(source, &stream, origin->first_row + first, n, &drawn);
+    const fmatch_source *noise = plan->model->noise;
+    const struct random_stream stream = source_stream(noise, plan->seed, plan->streams.noise);
+    return source_draw(noise, &stream, first_row, n, &(struct source_rows){.x = x0});
 }
 
-static void fill_times(const struct batch_origin *origin, int64_t first, int64_t n, float *t)
+static void standardise_sides(const struct batch_plan *plan, int64_t n,
+                              const struct batch_sides *sides)
+{
+    mlp_model_standardise(plan->model, n, sides->x0, sides->x0);
+    mlp_model_standardise(plan->model, n, sides->x1, sides->x1);
+}
+
+fmatch_status batch_draw_sides(const struct batch_plan *plan, int64_t first_row, int64_t n,
+                               const struct batch_sides *to)
+{
+    const struct random_stream stream = source_stream(plan->target, plan->seed, plan->streams.data);
+    const struct source_rows data = {.x = to->x1, .condition = to->condition, .weight = to->weight};
+    RETURN_IF_FAILED(source_draw(plan->target, &stream, first_row, n, &data));
+    if (to->condition)
+        RETURN_IF_FAILED(
+            condition_check(&plan->model->condition, "the target's condition", n, to->condition));
+    RETURN_IF_FAILED(draw_noise(plan, first_row, n, to->x0));
+    standardise_sides(plan, n, to);
+    return FMATCH_OK;
+}
+
+/* The caller's rows, paired as they come; a condition that is not given is the null condition. */
+static fmatch_status take_given(const struct batch *batch, const struct batch_origin *origin,
+                                int64_t first, int64_t n, const struct batch_sides *to)
+{
+    const struct batch_plan *plan = origin->plan;
+    const fmatch_batch *given = origin->given;
+    const struct batch_shape *shape = &batch->shape;
+    const size_t cells = (size_t)(n * shape->dim);
+    memcpy(to->x1, given->target + first * shape->dim, cells * sizeof *to->x1);
+    if (given->noise)
+        memcpy(to->x0, given->noise + first * shape->dim, cells * sizeof *to->x0);
+    else
+        RETURN_IF_FAILED(draw_noise(plan, origin->first_row + first, n, to->x0));
+    for (int64_t i = 0; to->condition && !given->condition && i < n * shape->columns; i++)
+        to->condition[i] = NAN;
+    if (to->condition && given->condition)
+        memcpy(to->condition, given->condition + first * shape->columns,
+               (size_t)(n * shape->columns) * sizeof *to->condition);
+    for (int64_t i = 0; to->weight && i < n; i++)
+        to->weight[i] = given->weight ? given->weight[first + i] : 1.0f;
+    standardise_sides(plan, n, to);
+    return FMATCH_OK;
+}
+
+fmatch_status batch_draw(const struct batch *batch, const struct batch_origin *origin,
+                         int64_t first, int64_t n)
+{
+    const struct batch_sides to = batch_sides_from(&batch->sides, &batch->shape, first);
+    if (origin->given)
+        return take_given(batch, origin, first, n, &to);
+    return batch_draw_sides(origin->plan, origin->first_row + first, n, &to);
+}
+
+/* ---- what follows from them ---- */
+
+static struct random_stream stream_of(const struct batch_plan *plan, uint32_t purpose)
+{
+    return source_stream(plan->model->noise, plan->seed, purpose);
+}
+
+static fmatch_status fill_times(const struct batch_origin *origin, int64_t first, int64_t n,
+                                float *t)
 {
     const float *given = origin->given ? origin->given->t : NULL;
     if (given) {
         memcpy(t, given + first, (size_t)n * sizeof *t);
-        return;
+        return FMATCH_OK;
     }
-    const struct random_stream stream =
-        source_stream(origin->model->noise, origin->seed, origin->time);
-    random_stream_uniform(&stream, 0, (uint64_t)(origin->first_row + first), n, t);
+    const struct random_stream stream = stream_of(origin->plan, origin->plan->streams.time);
+    return time_sampler_draw(origin->plan->times, &stream, origin->first_row + first,
+                             origin->plan->batch, n, t);
 }
 
-fmatch_status batch_fill(const struct batch *batch, const struct batch_origin *origin,
-                         int64_t first, int64_t n)
+/* Rows whose number says so get the null condition. */
+static void drop_conditions(const struct batch_origin *origin, const struct batch_shape *shape,
+                            int64_t first, int64_t n, float *condition)
 {
-    const fmatch_model *model = origin->model;
-    const fmatch_batch *given = origin->given;
-    const int64_t offset = first * model->dim;
-    float *x0 = batch->x0 + offset, *x1 = batch->x1 + offset, *t = batch->t + first;
-    RETURN_IF_FAILED(fill_side(origin, given ? given->target : NULL, origin->target, origin->data,
-                               first, n, x1));
-    RETURN_IF_FAILED(
-        fill_side(origin, given ? given->noise : NULL, model->noise, origin->noise, first, n, x0));
-    fill_times(origin, first, n, t);
-    mlp_model_standardise(model, n, x0, x0);
-    mlp_model_standardise(model, n, x1, x1);
-    schedule_interpolate(n, model->dim, t, x0, x1, batch->x + offset, batch->u + offset);
-    return FMATCH_OK;
+    enum { BLOCK = 256 };
+    const struct batch_plan *plan = origin->plan;
+    if (!condition || plan->dropout <= 0.0)
+        return;
+    const struct random_stream stream = stream_of(plan, plan->streams.dropout);
+    for (int64_t i = 0; i < n; i += BLOCK) {
+        const int64_t rows = n - i < BLOCK ? n - i : BLOCK;
+        float u[BLOCK];
+        random_stream_uniform(&stream, 0, (uint64_t)(origin->first_row + first + i), rows, u);
+        for (int64_t k = 0; k < rows; k++)
+            if (u[k] < (float)plan->dropout)
+                condition[(i + k) * shape->columns] = NAN;
+    }
+}
+
+fmatch_status batch_finish(const struct batch *batch, const struct batch_origin *origin,
+                           int64_t first, int64_t n)
+{
+    const struct batch_plan *plan = origin->plan;
+    const struct batch_sides sides = batch_sides_from(&batch->sides, &batch->shape, first);
+    const int32_t dim = batch->shape.dim;
+    const int64_t offset = first * dim;
+    RETURN_IF_FAILED(fill_times(origin, first, n, batch->t + first));
+    drop_conditions(origin, &batch->shape, first, n, sides.condition);
+    float *z = batch->z ? batch->z + offset : NULL;
+    if (z) {
+        const struct random_stream stream = stream_of(plan, plan->streams.path_noise);
+        random_stream_normal(&stream, 0, (uint64_t)((origin->first_row + first) * dim), n * dim, z);
+    }
+    const struct path_rows rows = {
+        .n = n, .dim = dim, .t = batch->t + first, .x0 = sides.x0, .x1 = sides.x1, .z = z};
+    return path_interpolate(plan->model->path, plan->model->prediction, &rows, batch->x + offset,
+                            batch->u + offset);
 }

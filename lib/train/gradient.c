@@ -2,7 +2,8 @@
 
 #include "base/status.h"
 #include "compute/vector_kernels.h"
-#include "train/loss.h"
+
+#include <stdatomic.h>
 
 /* Rows of a shard: of a narrow network so few that all of its layers stay in the cache between the
  * forward and the backward pass; of a wide one more, because each shard goes over all weights. */
@@ -61,9 +62,9 @@ static fmatch_status create_groups(struct gradient *g)
 }
 
 fmatch_status gradient_create(struct gradient *g, const struct mlp *network,
-                              fmatch_context *context, int64_t rows)
+                              const struct loss *loss, fmatch_context *context, int64_t rows)
 {
-    *g = (struct gradient){.context = context, .network = network, .rows = rows};
+    *g = (struct gradient){.context = context, .network = network, .measure = loss, .rows = rows};
     if (use_builtin(network, context))
         g->matmul.kernels = context->products;
     const int64_t shard = network->widest <= NARROW ? NARROW_ROWS : WIDE_ROWS;
@@ -101,45 +102,85 @@ struct task {
     struct mlp_pass pass;
     const struct batch *batch;
     const struct batch_origin *origin;
+    const struct gradient_aside *aside;
     int64_t n;
     int32_t groups;
-    bool fill; /* each shard draws its own rows */
+    double scale; /* of the sum over rows */
+    bool draw;    /* each shard draws its own sides */
     bool backward;
+    atomic_bool failed;
 };
 
-static void run_shard(const struct task *task, struct gradient_group *group, int64_t first,
-                      int64_t rows, bool accumulate)
+static fmatch_status fill_shard(const struct task *task, int64_t first, int64_t rows)
 {
-    const struct mlp *network = task->g->network;
-    const int64_t offset = first * network->dim, cells = rows * network->dim;
-    const struct batch *batch = task->batch;
-    if (task->fill) /* cannot fail: no user's function is run */
-        (void)!batch_fill(batch, task->origin, first, rows);
-    const struct mlp_rows asked = {
-        .n = rows,
-        .t = batch->t + first,
-        .x = batch->x + offset,
-        .condition =
-            batch->condition ? batch->condition + first * network->condition.columns : NULL};
-    const float *v = mlp_forward(network, &task->pass, &group->tape, &asked);
-    group->loss += loss_square_sum(cells, v, batch->u + offset);
-    if (!task->backward)
-        return;
-    loss_mean_square_gradient(cells, task->n * network->dim, v, batch->u + offset, group->tape.dz);
-    mlp_backward(network, &task->pass, &group->tape, &asked, accumulate, group->gradient);
+    if (task->draw)
+        RETURN_IF_FAILED(batch_draw(task->batch, task->origin, first, rows));
+    return batch_finish(task->batch, task->origin, first, rows);
 }
 
-static void run_group(void *argument, int64_t index)
+static struct mlp_rows rows_for_network(const struct batch *batch, int64_t first, int64_t rows)
 {
-    const struct task *task = argument;
+    const struct batch_sides sides = batch_sides_from(&batch->sides, &batch->shape, first);
+    return (struct mlp_rows){.n = rows,
+                             .t = batch->t + first,
+                             .x = batch->x + first * batch->shape.dim,
+                             .condition = sides.condition};
+}
+
+static struct loss_rows rows_for_loss(const struct batch *batch, int64_t first, int64_t rows,
+                                      const float *predicted)
+{
+    const struct batch_sides sides = batch_sides_from(&batch->sides, &batch->shape, first);
+    return (struct loss_rows){.n = rows,
+                              .dim = batch->shape.dim,
+                              .predicted = predicted,
+                              .target = batch->u + first * batch->shape.dim,
+                              .t = batch->t + first,
+                              .weight = sides.weight};
+}
+
+static fmatch_status run_shard(const struct task *task, struct gradient_group *group, int64_t first,
+                               int64_t rows, bool accumulate)
+{
+    const struct mlp *network = task->g->network;
+    RETURN_IF_FAILED(fill_shard(task, first, rows));
+    const struct mlp_rows asked = rows_for_network(task->batch, first, rows);
+    const float *predicted = mlp_forward(network, &task->pass, &group->tape, &asked);
+    const struct loss_rows measured = rows_for_loss(task->batch, first, rows, predicted);
+    double sum;
+    RETURN_IF_FAILED(loss_evaluate(task->g->measure, &measured, task->scale, &sum,
+                                   task->backward ? group->tape.dz : NULL));
+    group->loss += sum;
+    if (task->backward)
+        mlp_backward(network, &task->pass, &group->tape, &asked, accumulate, group->gradient);
+    return FMATCH_OK;
+}
+
+static void run_group(struct task *task, int64_t index)
+{
     struct gradient_group *group = &task->g->group[index];
     const int64_t rows = task->g->shard_rows, shards = (task->n + rows - 1) / rows;
     const int64_t begin = shards * index / task->groups, end = shards * (index + 1) / task->groups;
     group->loss = 0.0;
     for (int64_t shard = begin; shard < end; shard++) {
         const int64_t first = shard * rows, rest = task->n - first;
-        run_shard(task, group, first, rest < rows ? rest : rows, shard > begin);
+        if (run_shard(task, group, first, rest < rows ? rest : rows, shard > begin) != FMATCH_OK) {
+            atomic_store(&task->failed, true);
+            return;
+        }
     }
+}
+
+/* What is done aside is begun first, since it may take as long as all the rest. */
+static void run_task(void *argument, int64_t index)
+{
+    struct task *task = argument;
+    if (!task->aside)
+        run_group(task, index);
+    else if (index == 0)
+        task->aside->run(task->aside->user);
+    else
+        run_group(task, index - 1);
 }
 
 /* Parameters are added up in shares, each in the order of groups. */
@@ -164,32 +205,60 @@ static void add_gradients(struct task *task)
                     task);
 }
 
+/* A user's function has failed on some thread: again on this one, whose detail the caller reads. */
+static fmatch_status explain(const struct task *task)
+{
+    const struct batch *batch = task->batch;
+    if (task->draw)
+        RETURN_IF_FAILED(batch_draw(batch, task->origin, 0, task->n));
+    RETURN_IF_FAILED(batch_finish(batch, task->origin, 0, task->n));
+    const struct loss_rows right = rows_for_loss(batch, 0, task->n, batch->u);
+    double sum;
+    RETURN_IF_FAILED(loss_evaluate(task->g->measure, &right, 1.0, &sum, NULL));
+    return status_fail(FMATCH_ERROR_CALLBACK,
+                       "a function of the user failed on one thread and not on another");
+}
+
+/* Rows have their own weights, or count as one each. */
+static double sum_of_weights(const struct batch *batch, int64_t n)
+{
+    double sum = 0.0;
+    for (int64_t i = 0; batch->sides.weight && i < n; i++)
+        sum += batch->sides.weight[i];
+    return batch->sides.weight ? sum : (double)n;
+}
+
 static fmatch_status run(struct gradient *g, const float *parameters, struct task *task,
                          double *loss)
 {
     task->g = g;
     task->groups = groups_of(g, task->n);
-    task->fill = !batch_is_alone(task->origin);
+    task->draw = !batch_is_alone(task->origin) && !task->batch->sides.weight;
     task->pass = (struct mlp_pass){.matmul = g->matmul,
                                    .parameters = {.values = parameters, .packed = g->packed},
                                    .context = task->groups == 1 ? g->context : NULL};
-    if (!task->fill)
-        RETURN_IF_FAILED(batch_fill(task->batch, task->origin, 0, task->n));
+    if (!task->draw)
+        RETURN_IF_FAILED(batch_draw(task->batch, task->origin, 0, task->n));
+    const double weights = sum_of_weights(task->batch, task->n);
+    task->scale = weights > 0.0 ? 1.0 / weights : 0.0;
     if (g->matmul.kernels)
         mlp_pack(g->network, parameters, g->packed);
-    context_run(g->context, task->groups, run_group, task);
+    context_run(g->context, task->groups + (task->aside ? 1 : 0), run_task, task);
+    if (atomic_load(&task->failed))
+        return explain(task);
 
     double sum = 0.0;
     for (int32_t i = 0; i < task->groups; i++)
         sum += g->group[i].loss;
-    *loss = sum / (double)(task->n * g->network->dim);
+    *loss = sum * task->scale;
     return FMATCH_OK;
 }
 
 fmatch_status gradient_run(struct gradient *g, const float *parameters, const struct batch *batch,
-                           const struct batch_origin *origin, int64_t n, double *loss)
+                           const struct batch_origin *origin, int64_t n,
+                           const struct gradient_aside *aside, double *loss)
 {
-    struct task task = {.batch = batch, .origin = origin, .n = n, .backward = true};
+    struct task task = {.batch = batch, .origin = origin, .n = n, .aside = aside, .backward = true};
     RETURN_IF_FAILED(run(g, parameters, &task, loss));
     add_gradients(&task);
     return FMATCH_OK;

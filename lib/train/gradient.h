@@ -6,16 +6,18 @@
 
 #include "model/mlp.h"
 #include "train/batch.h"
+#include "train/loss.h"
 
 struct gradient_group {
     struct mlp_tape tape;
     float *gradient; /* [count]; the first group's is the sum in the end */
-    double loss;     /* sum of squares */
+    double loss;     /* sum over rows */
 };
 
 struct gradient {
     fmatch_context *context;
     const struct mlp *network;
+    const struct loss *measure;
     struct matmul matmul;
     int64_t rows;       /* capacity */
     int64_t shard_rows; /* of a tape */
@@ -24,16 +26,23 @@ struct gradient {
     float *packed; /* weights, if the built-in product is used */
 };
 
-/* For batches of up to `rows`. On failure nothing is held. */
+/* For batches of up to `rows`. On failure nothing is held. `loss` is lent. */
 fmatch_status gradient_create(struct gradient *g, const struct mlp *network,
-                              fmatch_context *context, int64_t rows);
+                              const struct loss *loss, fmatch_context *context, int64_t rows);
 /* Accepts a zeroed one. */
 void gradient_destroy(struct gradient *g);
 
-/* Fill n rows of the batch, and compute the mean square loss and its gradient. The gradient is
- * [count] at gradient_result, and may be non-finite, as the loss may. */
+/* Work of another kind that a thread may do meanwhile. */
+struct gradient_aside {
+    void (*run)(void *user);
+    void *user;
+};
+
+/* Fill n rows of the batch, and compute the loss and its gradient. The gradient is [count] at
+ * gradient_result, and may be non-finite, as the loss may. `aside` may be NULL. */
 fmatch_status gradient_run(struct gradient *g, const float *parameters, const struct batch *batch,
-                           const struct batch_origin *origin, int64_t n, double *loss);
+                           const struct batch_origin *origin, int64_t n,
+                           const struct gradient_aside *aside, double *loss);
 
 float *gradient_result(const struct gradient *g);
 

@@ -1,14 +1,32 @@
-/* What the velocity of a batch is measured by. */
+/* What the predictions of a batch are measured by. */
 #ifndef TRAIN_LOSS_H
 #define TRAIN_LOSS_H
 
-#include <stdint.h>
+#include <flowmatch/loss.h>
 
-/* Sum over n numbers of (v - u)^2. */
-double loss_square_sum(int64_t n, const float *v, const float *u);
+struct loss {
+    fmatch_loss_config config; /* defaults filled in */
+    fmatch_loss_callbacks callbacks;
+};
 
-/* Gradient with respect to v of the mean of (v - u)^2 over `total` numbers, of which these are n: 2
- * (v - u) / total. */
-void loss_mean_square_gradient(int64_t n, int64_t total, const float *v, const float *u, float *dv);
+/* NULL is the mean square. On failure the user's destroy has been called, unless the configuration
+ * could not be read. */
+fmatch_status loss_create(struct loss *loss, const fmatch_loss_config *config, int32_t dim);
+/* Accepts a zeroed one. */
+void loss_destroy(struct loss *loss);
+
+/* Some rows of a batch. */
+struct loss_rows {
+    int64_t n;
+    int32_t dim;
+    const float *predicted, *target; /* [n, dim] */
+    const float *t;                  /* [n] */
+    const float *weight;             /* [n], the rows' own; or NULL */
+};
+
+/* Sum over the rows of weight times loss. With `gradient` [n, dim], also `scale` times its
+ * derivative with respect to the predictions. Fails only as a user's weight does. */
+fmatch_status loss_evaluate(const struct loss *loss, const struct loss_rows *rows, double scale,
+                            double *sum, float *gradient);
 
 #endif

@@ -9,6 +9,7 @@
 #include "train/batch.h"
 #include "train/gradient.h"
 #include "train/optimizer.h"
+#include "train/settings.h"
 
 #include <math.h>
 #include <string.h>
@@ -27,7 +28,8 @@ struct fmatch_trainer {
     fmatch_optimizer *optimizer;
     fmatch_source *target; /* or NULL */
     int32_t batch;
-    uint64_t seed;
+    struct settings settings;
+    struct batch_plan plan, evaluation;
 
     int64_t steps; /* taken */
     int64_t rows;  /* of the streams of noise, data and times that these steps used up */
@@ -70,15 +72,19 @@ static const fmatch_allocator *allocator_of(const fmatch_trainer *trainer)
     return &trainer->model->context->allocator;
 }
 
-static fmatch_status reserve_rows(fmatch_trainer *trainer, int64_t rows)
+static fmatch_status reserve_rows(fmatch_trainer *trainer, int64_t rows, bool weighted)
 {
-    if (rows <= trainer->room.rows && rows <= trainer->gradient.rows)
+    struct batch_shape shape = trainer->room.shape;
+    if (rows <= trainer->room.rows && rows <= trainer->gradient.rows &&
+        (shape.weighted || !weighted))
         return FMATCH_OK;
+    const int64_t most = rows > trainer->room.rows ? rows : trainer->room.rows;
+    shape.weighted = shape.weighted || weighted;
     struct gradient gradient;
     struct batch room;
-    RETURN_IF_FAILED(gradient_create(&gradient, trainer->network, trainer->model->context, rows));
-    const fmatch_status status =
-        batch_create(&room, allocator_of(trainer), trainer->model->dim, rows);
+    RETURN_IF_FAILED(gradient_create(&gradient, trainer->network, &trainer->settings.loss,
+                                     trainer->model->context, most));
+    const fmatch_status status = batch_create(&room, allocator_of(trainer), &shape, most);
     if (status != FMATCH_OK) {
         gradient_destroy(&gradient);
         return status;
@@ -117,8 +123,8 @@ static fmatch_status reserve_losses(fmatch_trainer *trainer, int64_t steps)
 void fmatch_trainer_config_init_sized(fmatch_trainer_config *config, size_t size, int32_t preset)
 {
     static const fmatch_trainer_config presets[] = {
-        [FMATCH_PRESET_RECOMMENDED] = {.batch = 256},
-        [FMATCH_PRESET_PLAIN] = {.batch = 256},
+        [FMATCH_PRESET_RECOMMENDED] = {.batch = 256, .condition_dropout = 0.1},
+        [FMATCH_PRESET_PLAIN] = {.batch = 256, .condition_dropout = 0.1},
     };
     configuration_write_preset(config, size, preset, presets, 2, sizeof *presets);
 }
@@ -131,6 +137,7 @@ static void release(fmatch_trainer *trainer)
     const fmatch_allocator *allocator = allocator_of(trainer);
     gradient_destroy(&trainer->gradient);
     batch_destroy(&trainer->room, allocator);
+    settings_destroy(&trainer->settings, allocator);
     allocation_destroy(allocator, trainer->parameters);
     allocation_destroy(allocator, trainer->losses);
     source_release(trainer->target);
@@ -154,12 +161,43 @@ static fmatch_status hold_parameters(fmatch_trainer *trainer)
     return FMATCH_OK;
 }
 
+static const struct batch_streams training_streams = {.noise = STREAM_TRAIN_NOISE,
+                                                      .data = STREAM_TRAIN_TARGET,
+                                                      .time = STREAM_TRAIN_TIME,
+                                                      .path_noise = STREAM_TRAIN_PATH_NOISE,
+                                                      .dropout = STREAM_TRAIN_DROPOUT,
+                                                      .coupling = STREAM_TRAIN_COUPLING};
+static const struct batch_streams evaluation_streams = {.noise = STREAM_EVALUATE_NOISE,
+                                                        .data = STREAM_EVALUATE_TARGET,
+                                                        .time = STREAM_EVALUATE_TIME,
+                                                        .path_noise = STREAM_EVALUATE_PATH_NOISE,
+                                                        .coupling = STREAM_EVALUATE_COUPLING};
+
+static void plan_batches(fmatch_trainer *t, const fmatch_trainer_config *config)
+{
+    t->plan =
+        (struct batch_plan){.model = t->model,
+                            .target = t->target,
+                            .times = &t->settings.times,
+                            .streams = training_streams,
+                            .seed = config->seed,
+                            .batch = config->batch,
+                            .dropout = t->model->condition.null ? config->condition_dropout : 0.0};
+    t->evaluation = t->plan;
+    t->evaluation.streams = evaluation_streams;
+    t->evaluation.dropout = 0.0;
+    t->room.shape = (struct batch_shape){.dim = t->model->dim,
+                                         .columns = t->model->condition.columns,
+                                         .weighted = t->target && t->target->weighted,
+                                         .noisy = path_is_noisy(t->model->path)};
+}
+
+/* Takes over the settings. */
 static fmatch_status create(fmatch_trainer **trainer, fmatch_model *model,
                             fmatch_optimizer *optimizer, const fmatch_source *target,
-                            const fmatch_trainer_config *config)
+                            const fmatch_trainer_config *config, struct settings *settings)
 {
-    const fmatch_allocator *allocator = &model->context->allocator;
-    fmatch_trainer *t = allocation_create(allocator, 1, sizeof *t);
+    fmatch_trainer *t = allocation_create(&model->context->allocator, 1, sizeof *t);
     if (!t)
         return status_no_memory(sizeof *t);
     reference_count_init(&t->references);
@@ -168,10 +206,12 @@ static fmatch_status create(fmatch_trainer **trainer, fmatch_model *model,
     t->optimizer = optimizer_retain(optimizer);
     t->target = target ? source_retain(target) : NULL;
     t->batch = config->batch;
-    t->seed = config->seed;
+    t->settings = *settings;
+    *settings = (struct settings){0};
+    plan_batches(t, config);
     fmatch_status status = hold_parameters(t);
     if (status == FMATCH_OK)
-        status = reserve_rows(t, t->batch);
+        status = reserve_rows(t, t->batch, t->room.shape.weighted);
     if (status == FMATCH_OK)
         status = optimizer_bind(optimizer, t->network->layout.count);
     if (status != FMATCH_OK) {
@@ -179,6 +219,25 @@ static fmatch_status create(fmatch_trainer **trainer, fmatch_model *model,
         return status;
     }
     *trainer = t;
+    return FMATCH_OK;
+}
+
+static fmatch_status check(const fmatch_model *model, const fmatch_source *target,
+                           const fmatch_trainer_config *config)
+{
+    const struct interval unit = {.lowest = 0.0, .highest = 1.0};
+    CHECK_RANGE("config->batch", config->batch, 1, BATCH_MAX);
+    RETURN_IF_FAILED(
+        configuration_check_double("config->condition_dropout", config->condition_dropout, unit));
+    if (!target)
+        return FMATCH_OK;
+    if (target->dim != model->dim)
+        return status_fail(FMATCH_ERROR_SHAPE, "target has %d columns; the model has %d",
+                           (int)target->dim, (int)model->dim);
+    if (model->condition.columns > 0 && target->condition_dim != model->condition.columns)
+        return status_fail(FMATCH_ERROR_SHAPE,
+                           "target has conditions of %d columns; the model's have %d",
+                           (int)target->condition_dim, (int)model->condition.columns);
     return FMATCH_OK;
 }
 
@@ -195,14 +254,16 @@ fmatch_status fmatch_trainer_create(fmatch_trainer **trainer, fmatch_model *mode
     fmatch_trainer_config_init(&given);
     if (config)
         RETURN_IF_FAILED(configuration_read(&given, sizeof given, sizeof given, config, "config"));
-    CHECK_RANGE("config->batch", given.batch, 1, BATCH_MAX);
     if (!mlp_model_network(model))
         return status_fail(FMATCH_ERROR_UNSUPPORTED,
                            "model has no parameters; there is nothing to train");
-    if (target && target->dim != model->dim)
-        return status_fail(FMATCH_ERROR_SHAPE, "target has %d columns; the model has %d",
-                           (int)target->dim, (int)model->dim);
-    return create(trainer, model, optimizer, target, &given);
+    struct settings settings;
+    RETURN_IF_FAILED(settings_create(&settings, model, &given));
+    fmatch_status status = check(model, target, &given);
+    if (status == FMATCH_OK)
+        status = create(trainer, model, optimizer, target, &given, &settings);
+    settings_destroy(&settings, &model->context->allocator);
+    return status;
 }
 
 void fmatch_trainer_destroy(fmatch_trainer **trainer)
@@ -215,26 +276,15 @@ void fmatch_trainer_destroy(fmatch_trainer **trainer)
 
 /* ---- steps ---- */
 
-static struct batch_origin training_rows(const fmatch_trainer *trainer, const fmatch_batch *given)
-{
-    return (struct batch_origin){.model = trainer->model,
-                                 .target = trainer->target,
-                                 .given = given,
-                                 .seed = trainer->seed,
-                                 .noise = STREAM_TRAIN_NOISE,
-                                 .data = STREAM_TRAIN_TARGET,
-                                 .time = STREAM_TRAIN_TIME,
-                                 .first_row = trainer->rows};
-}
-
 /* Loss and gradient of n rows, drawn or given. */
 static fmatch_status differentiate(fmatch_trainer *trainer, const fmatch_batch *given, int64_t n,
                                    double *loss)
 {
-    const struct batch_origin origin = training_rows(trainer, given);
+    const struct batch_origin origin = {
+        .plan = &trainer->plan, .given = given, .first_row = trainer->rows};
     trainer->has_gradient = false;
-    RETURN_IF_FAILED(
-        gradient_run(&trainer->gradient, trainer->parameters, &trainer->room, &origin, n, loss));
+    RETURN_IF_FAILED(gradient_run(&trainer->gradient, trainer->parameters, &trainer->room, &origin,
+                                  n, NULL, loss));
     if (!isfinite(*loss))
         return status_fail(FMATCH_ERROR_NOT_FINITE,
                            "loss is %s; a smaller learning rate or standardised data may help",
@@ -393,6 +443,10 @@ static fmatch_status read_batch(fmatch_trainer *trainer, const fmatch_batch *bat
     if (!given->target)
         return status_fail(FMATCH_ERROR_ARGUMENT, "batch->target is NULL");
     RETURN_IF_FAILED(status_check_finite("batch->target", 0, given->n, dim, given->target));
+    RETURN_IF_FAILED(condition_check(&trainer->model->condition, "batch->condition", given->n,
+                                     given->condition));
+    if (given->weight)
+        RETURN_IF_FAILED(source_check_weights("batch->weight", given->n, given->weight));
     if (given->noise)
         RETURN_IF_FAILED(status_check_finite("batch->noise", 0, given->n, dim, given->noise));
     for (int64_t i = 0; given->t && i < given->n; i++)
@@ -408,7 +462,7 @@ static fmatch_status run_batch(fmatch_trainer *trainer, const fmatch_batch *batc
     RETURN_IF_FAILED(read_batch(trainer, batch, &given));
     RETURN_IF_FAILED(reserve_losses(trainer, 1));
     RETURN_IF_FAILED(parameter_store_reserve(&trainer->model->store));
-    RETURN_IF_FAILED(reserve_rows(trainer, given.n));
+    RETURN_IF_FAILED(reserve_rows(trainer, given.n, given.weight != NULL));
     RETURN_IF_FAILED(take_step(trainer, &given, given.n, loss));
     return publish(trainer);
 }
@@ -418,7 +472,7 @@ static fmatch_status evaluate_batch(fmatch_trainer *trainer, const fmatch_batch 
 {
     fmatch_batch given;
     RETURN_IF_FAILED(read_batch(trainer, batch, &given));
-    RETURN_IF_FAILED(reserve_rows(trainer, given.n));
+    RETURN_IF_FAILED(reserve_rows(trainer, given.n, given.weight != NULL));
     return differentiate(trainer, &given, given.n, loss);
 }
 
@@ -469,12 +523,8 @@ static fmatch_status evaluate(fmatch_trainer *trainer, uint64_t seed, int64_t n,
     if (!trainer->target)
         return status_fail(FMATCH_ERROR_STATE, "the trainer was created without a target");
 
-    struct batch_origin origin = {.model = trainer->model,
-                                  .target = trainer->target,
-                                  .seed = seed,
-                                  .noise = STREAM_EVALUATE_NOISE,
-                                  .data = STREAM_EVALUATE_TARGET,
-                                  .time = STREAM_EVALUATE_TIME};
+    trainer->evaluation.seed = seed;
+    struct batch_origin origin = {.plan = &trainer->evaluation};
     double sum = 0.0;
     for (; origin.first_row < n; origin.first_row += trainer->batch) {
         const int64_t rest = n - origin.first_row;

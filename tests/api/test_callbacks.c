@@ -26,7 +26,7 @@ static const float one = 1.0f, half = 0.5f;
 /* What a callback does to the trainer that it is called by. */
 static void interfere(struct scene *s)
 {
-    const fmatch_batch batch = {sizeof batch, 0, 1, &one, &one, &half};
+    const fmatch_batch batch = {sizeof batch, 0, 1, &one, &one, &half, NULL, NULL};
     double loss, losses[2];
     float v;
     if (s->calls++ != 2)

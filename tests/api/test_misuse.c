@@ -223,8 +223,8 @@ static void training_refuses_null(void **state)
     fmatch_optimizer *optimizer = make_sgd(w.context, 0.1, 0);
     float x[4] = {0};
     double d;
-    fmatch_batch batch = {sizeof batch, 0, 1, x, x, x};
-    fmatch_batch empty = {sizeof empty, 0, 1, NULL, x, x};
+    fmatch_batch batch = {sizeof batch, 0, 1, x, x, x, NULL, NULL};
+    fmatch_batch empty = {sizeof empty, 0, 1, NULL, x, x, NULL, NULL};
     fmatch_progress progress = {sizeof progress, 0, 1, NULL, NULL};
 
     refuses_null(fmatch_optimizer_create_adam(NULL, w.context, NULL), "optimizer");
@@ -644,7 +644,7 @@ static fmatch_status use_progress(struct things *w, union any_config *c)
 static void prepare_batch(union any_config *c)
 {
     static const float one[] = {1};
-    c->batch = (fmatch_batch){sizeof c->batch, 0, 1, one, one, one};
+    c->batch = (fmatch_batch){sizeof c->batch, 0, 1, one, one, one, NULL, NULL};
 }
 
 static fmatch_status use_batch(struct things *w, union any_config *c)
@@ -805,7 +805,8 @@ static const struct field_case {
     FIELD(mlp, hidden_width, I32, 65537, "65537", "1", "65536"),
     FIELD(mlp, activation, I32, 8, "8", "0", "7"),
     FIELD(mlp, activation, I32, -1, "-1", "0", "7"),
-    FIELD(mlp, flags, U32, 1, "1", "0"),
+    FIELD(mlp, prediction, I32, 3, "3", "0", "2"),
+    FIELD(mlp, condition_dim, I32, -1, "-1", "0", "65536"),
     FIELD(adam, flags, U32, 1, "1", "0"),
     FIELD(adam, learning_rate, F64, -0.5, "-0.5", "0"),
     FIELD(adam, learning_rate, F64, NAN, "nan", "0"),

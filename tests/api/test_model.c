@@ -303,7 +303,7 @@ static void presets_are_the_documented_values(void **state)
         assert_null(config.data_mean);
         assert_null(config.data_std);
         assert_null(config.noise);
-        assert_true(config.flags == 0 && config.seed == 0);
+        assert_true(config.prediction == FMATCH_PREDICTION_VELOCITY && config.seed == 0);
     }
 }
 

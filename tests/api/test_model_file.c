@@ -941,8 +941,8 @@ static void each_setting_must_be_known(void **state)
         {"hidden_widths", "2", "net.2.weight", {"2,2", "2,3"}},
         {"hidden_widths", "2", "net.4.weight", {"2,1"}},
         {"activation", "gelu", NULL, {"", "GELU", "gel", "gelu_", "swish", "0"}},
-        {"path", "linear", NULL, {"", "cosine"}},
-        {"prediction", "velocity", NULL, {"", "noise"}},
+        {"path", "linear", NULL, {"", "spline"}},
+        {"prediction", "velocity", NULL, {"", "speed"}},
         {"noise", "gaussian_mixture", NULL, {"", "uniform", "Default"}},
     };
     static struct image whole, image;
@@ -992,6 +992,78 @@ static void conditions_are_kept(void **state)
     write_image(&image);
     expect_refused(state, FMATCH_ERROR_FORMAT, "more classes than vectors");
     expect_detail("embedding.weight");
+}
+
+/* All kinds of path that can be saved, with numbers that no short decimal holds. */
+static void paths_are_kept(void **state)
+{
+    static const struct {
+        fmatch_path_config path;
+        int32_t prediction;
+    } cases[] = {
+        {{.kind = FMATCH_PATH_LINEAR, .noise = 0.1}, FMATCH_PREDICTION_VELOCITY},
+        {{.kind = FMATCH_PATH_LINEAR}, FMATCH_PREDICTION_DATA},
+        {{.kind = FMATCH_PATH_POLYNOMIAL, .exponent = 1.1}, FMATCH_PREDICTION_NOISE},
+        {{.kind = FMATCH_PATH_VARIANCE_PRESERVING, .beta_min = 0.3, .beta_max = 17.7},
+         FMATCH_PREDICTION_DATA},
+        {{.kind = FMATCH_PATH_LINEAR_VARIANCE_PRESERVING}, FMATCH_PREDICTION_NOISE},
+        {{.kind = FMATCH_PATH_COSINE}, FMATCH_PREDICTION_DATA},
+        {{.kind = FMATCH_PATH_LIPMAN, .sigma_min = 1e-4}, FMATCH_PREDICTION_DATA},
+        {{.kind = FMATCH_PATH_BROWNIAN_BRIDGE, .diffusion = 1.0 / 3}, FMATCH_PREDICTION_VELOCITY},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        fmatch_path_config given = cases[i].path;
+        given.struct_size = sizeof given;
+        fmatch_mlp_config config;
+        fmatch_mlp_config_init(&config);
+        config.dim = 1;
+        config.path = &given;
+        config.prediction = cases[i].prediction;
+        fmatch_model *model, *loaded;
+        expect_ok(fmatch_model_create_mlp(&model, context_of(state), &config));
+        expect_ok(fmatch_model_save(model, path));
+        expect_ok(fmatch_model_load(&loaded, context_of(state), path));
+        const float x[] = {1, -2, 0.5f}, t[] = {0.1f, 0.5f, 1};
+        float v[3], again[3];
+        expect_ok(fmatch_model_evaluate(model, 3, x, t, NULL, v));
+        expect_ok(fmatch_model_evaluate(loaded, 3, x, t, NULL, again));
+        expect_same_bits(v, again, 3, "case %zu", i);
+        /* a second save is the same file: every setting came back to the last bit */
+        static struct image first, second;
+        read_image(&first);
+        expect_ok(fmatch_model_save(loaded, path));
+        read_image(&second);
+        expect_same_image(&first, &second, "path");
+        fmatch_model_destroy(&loaded);
+        fmatch_model_destroy(&model);
+    }
+}
+
+static void bad_path_settings_are_refused(void **state)
+{
+    fmatch_path_config given = {
+        .struct_size = sizeof given, .kind = FMATCH_PATH_BROWNIAN_BRIDGE, .diffusion = 0.5};
+    fmatch_mlp_config config;
+    fmatch_mlp_config_init(&config);
+    config.dim = 1;
+    config.path = &given;
+    fmatch_model *model;
+    expect_ok(fmatch_model_create_mlp(&model, context_of(state), &config));
+    expect_ok(fmatch_model_save(model, path));
+    fmatch_model_destroy(&model);
+    static struct image whole, image;
+    read_image(&whole);
+    static const char *const wrong[] = {"",     "p",    "1",     "1p",    "1p-",
+                                        "-1p0", "1p99", "0x1p0", "1p-1 ", "1.5p0"};
+    for (size_t i = 0; i < COUNT(wrong); i++) {
+        char changed[64];
+        snprintf(changed, sizeof changed, "\"flowmatch.path.diffusion\":\"%s\"", wrong[i]);
+        image = whole;
+        replace_in_header(&image, "\"flowmatch.path.diffusion\":\"1p-1\"", changed);
+        write_image(&image);
+        expect_refused(state, FMATCH_ERROR_FORMAT, changed);
+        expect_detail(path);
+    }
 }
 
 static void a_newer_version_is_refused_as_such(void **state)
@@ -1477,6 +1549,8 @@ int main(void)
         folder_test(each_setting_must_be_there),
         folder_test(each_setting_must_be_known),
         folder_test(conditions_are_kept),
+        folder_test(paths_are_kept),
+        folder_test(bad_path_settings_are_refused),
         folder_test(a_newer_version_is_refused_as_such),
         folder_test(too_many_layers_are_refused),
         folder_test(each_array_must_be_there_and_fit),

@@ -361,7 +361,7 @@ static void failed_step_leaves_no_trace_in_the_optimizer(void **state)
             if (failing) {
                 expect_ok(fmatch_optimizer_set_learning_rate(optimizer, 3e38));
                 const float far = 1e6f, zero = 0.0f;
-                const fmatch_batch batch = {sizeof batch, 0, 1, &far, &zero, &zero};
+                const fmatch_batch batch = {sizeof batch, 0, 1, &far, &zero, &zero, NULL, NULL};
                 expect_status(fmatch_trainer_run_batch(trainer, &batch, NULL),
                               FMATCH_ERROR_NOT_FINITE);
                 expect_detail("would not be finite", "3e+38");
@@ -384,7 +384,7 @@ static void overflowing_moment_is_reported(void **state)
     fmatch_model *model = make_mlp(context_of(state), 1, 0, 1, FMATCH_ACTIVATION_RELU, 1);
     fmatch_trainer *trainer = make_trainer(model, make_adam(context_of(state), 1e-3), NULL, 1, 1);
     const float far = 1e24f, near = 1.0f, zero = 0.0f;
-    fmatch_batch batch = {sizeof batch, 0, 1, &far, &zero, &zero};
+    fmatch_batch batch = {sizeof batch, 0, 1, &far, &zero, &zero, NULL, NULL};
     expect_status(fmatch_trainer_run_batch(trainer, &batch, NULL), FMATCH_ERROR_NOT_FINITE);
     expect_detail("optimizer's state");
 
@@ -406,7 +406,7 @@ static void overflowing_gradient_is_reported(void **state)
     expect_ok(fmatch_model_set_tensor(model, "net.0.weight", 2, zeros));
     expect_ok(fmatch_model_set_tensor(model, "net.0.bias", 1, &bias));
     fmatch_trainer *trainer = make_trainer(model, make_sgd(context_of(state), 0, 0), NULL, 1, 1);
-    fmatch_batch batch = {sizeof batch, 0, 1, &x, &x, &t};
+    fmatch_batch batch = {sizeof batch, 0, 1, &x, &x, &t, NULL, NULL};
     double loss;
     expect_status(fmatch_trainer_evaluate_batch(trainer, &batch, &loss), FMATCH_ERROR_NOT_FINITE);
     expect_detail("gradient");
@@ -422,7 +422,7 @@ static void bad_batches_are_refused_and_change_nothing(void **state)
 {
     struct run run = start_run(context_of(state), 1);
     float x1[] = {1, 2, 3}, x0[] = {0.5f, 0, -1}, t[] = {0.25f, 0.5f, 1};
-    fmatch_batch batch = {sizeof batch, 0, 3, x1, x0, t};
+    fmatch_batch batch = {sizeof batch, 0, 3, x1, x0, t, NULL, NULL};
     int64_t n;
     float *before = read_parameters(run.model, &n);
     double loss;
@@ -465,7 +465,7 @@ static void missing_noise_and_times_are_those_of_the_next_step(void **state)
 {
     struct run a = start_run(context_of(state), 1), b = start_run(context_of(state), 1);
     float x1[] = {1, 2, 3, 4};
-    fmatch_batch batch = {sizeof batch, 0, 4, x1, NULL, NULL};
+    fmatch_batch batch = {sizeof batch, 0, 4, x1, NULL, NULL, NULL, NULL};
     double evaluated, stepped, later;
     expect_ok(fmatch_trainer_evaluate_batch(a.trainer, &batch, &evaluated));
     expect_ok(fmatch_trainer_run_batch(a.trainer, &batch, &stepped));
@@ -491,7 +491,7 @@ static void drawn_noise_is_the_models(void **state)
     write_parameters(run.model, zeros);
     fmatch_trainer *trainer =
         make_trainer(run.model, make_sgd(context_of(state), 0, 0), NULL, 1, 4);
-    fmatch_batch batch = {sizeof batch, 0, N, x1, NULL, NULL};
+    fmatch_batch batch = {sizeof batch, 0, N, x1, NULL, NULL, NULL, NULL};
     double first, second;
     expect_ok(fmatch_trainer_run_batch(trainer, &batch, &first));
     expect_close(first, 1, Z * sqrt(2.0 / N), "mean square of the noise");
@@ -508,7 +508,7 @@ static void run_and_run_batch_share_one_history(void **state)
 {
     struct run run = start_run(context_of(state), 1);
     float x1[] = {1, 2, 3}, x0[] = {0.5f, 0, -1}, t[] = {0.25f, 0.5f, 1};
-    fmatch_batch batch = {sizeof batch, 0, 3, x1, x0, t};
+    fmatch_batch batch = {sizeof batch, 0, 3, x1, x0, t, NULL, NULL};
     double loss, losses[8];
     expect_ok(fmatch_trainer_run(run.trainer, 3, NULL));
     expect_ok(fmatch_trainer_run_batch(run.trainer, &batch, &loss));
@@ -544,7 +544,7 @@ static void calls_in_the_wrong_order_are_refused(void **state)
     float bias[24];
     expect_status(fmatch_trainer_get_gradient(bare, "net.0.bias", 24, bias), FMATCH_ERROR_STATE);
     float x1[] = {1};
-    fmatch_batch batch = {sizeof batch, 0, 1, x1, NULL, NULL};
+    fmatch_batch batch = {sizeof batch, 0, 1, x1, NULL, NULL, NULL, NULL};
     expect_ok(fmatch_trainer_run_batch(bare, &batch, &loss));
     expect_ok(fmatch_trainer_get_gradient(bare, "net.0.bias", 24, bias));
     expect_status(fmatch_trainer_get_gradient(bare, "net.0.bias", 23, bias), FMATCH_ERROR_SHAPE);

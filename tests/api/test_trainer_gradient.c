@@ -81,7 +81,7 @@ static void expect_gradient(fmatch_context *context, const struct case_of_gradie
     struct reference_net net = reference_net_of(model, activation, c->standardised ? mean3 : NULL,
                                                 c->standardised ? std3 : NULL);
     fmatch_trainer *trainer = make_trainer(model, make_adam(context, 1e-3), NULL, 1, 0);
-    fmatch_batch batch = {sizeof batch, 0, c->n, rows.target, rows.noise, rows.t};
+    fmatch_batch batch = {sizeof batch, 0, c->n, rows.target, rows.noise, rows.t, NULL, NULL};
     double loss, scale = 0;
     expect_ok(fmatch_trainer_evaluate_batch(trainer, &batch, &loss));
     double wanted_loss = reference_net_loss(&net, c->n, rows.noise, rows.target, rows.t);
@@ -131,8 +131,9 @@ static void gradient_of_a_large_batch_is_the_mean_of_its_parts(void **state)
     int64_t count = fmatch_model_count_parameters(model);
     double *sum = calloc((size_t)count, sizeof *sum), loss, sum_loss = 0;
     for (int64_t first = 0; first < 1000; first += 8) {
-        fmatch_batch part = {sizeof part,   0, 8, rows.target + 2 * first, rows.noise + 2 * first,
-                             rows.t + first};
+        fmatch_batch part = {
+            sizeof part,    0,    8,   rows.target + 2 * first, rows.noise + 2 * first,
+            rows.t + first, NULL, NULL};
         expect_ok(fmatch_trainer_evaluate_batch(trainer, &part, &loss));
         float *g = read_gradient(trainer, model);
         for (int64_t i = 0; i < count; i++)
@@ -140,7 +141,7 @@ static void gradient_of_a_large_batch_is_the_mean_of_its_parts(void **state)
         sum_loss += loss / 125.0;
         free(g);
     }
-    fmatch_batch batch = {sizeof batch, 0, 1000, rows.target, rows.noise, rows.t};
+    fmatch_batch batch = {sizeof batch, 0, 1000, rows.target, rows.noise, rows.t, NULL, NULL};
     expect_ok(fmatch_trainer_evaluate_batch(trainer, &batch, &loss));
     expect_close(loss, sum_loss, 2e-6 * loss, "loss");
     float *g = read_gradient(trainer, model);
@@ -165,7 +166,7 @@ static void evaluating_a_batch_takes_no_step(void **state)
     struct rows rows = make_rows(&c);
     fmatch_model *model = make_case_model(context_of(state), &c, FMATCH_ACTIVATION_TANH);
     fmatch_trainer *trainer = make_trainer(model, make_adam(context_of(state), 1e-3), NULL, 1, 0);
-    fmatch_batch batch = {sizeof batch, 0, c.n, rows.target, rows.noise, rows.t};
+    fmatch_batch batch = {sizeof batch, 0, c.n, rows.target, rows.noise, rows.t, NULL, NULL};
     int64_t n;
     float *before = read_parameters(model, &n);
     double loss, again;

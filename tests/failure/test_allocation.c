@@ -211,7 +211,7 @@ static bool train(struct attempt *attempt, struct holdings *h, struct outcome *o
     fill_scattered(x1, 40, -2, 2, 3);
     fill_scattered(x0, 40, -2, 2, 4);
     fill_scattered(t, 40, 0, 1, 5);
-    fmatch_batch batch = {sizeof batch, 0, 40, x1, x0, t};
+    fmatch_batch batch = {sizeof batch, 0, 40, x1, x0, t, NULL, NULL};
     CREATE(h->adam, fmatch_optimizer_create_adam, h->context, NULL);
     CREATE(h->sgd, fmatch_optimizer_create_sgd, h->context, NULL);
     fmatch_trainer_config config;
@@ -426,7 +426,7 @@ static void failing_training_leaves_the_parameters(void **state)
         fmatch_model *model = make_mlp(context, 1, 1, 7, FMATCH_ACTIVATION_GELU, 1);
         fmatch_trainer *trainer = make_trainer(model, make_adam(context, 1e-2), target, 16, 1);
         const float x1[] = {1, 2};
-        fmatch_batch batch = {sizeof batch, 0, 2, x1, NULL, NULL};
+        fmatch_batch batch = {sizeof batch, 0, 2, x1, NULL, NULL, NULL, NULL};
         int64_t n;
         float *before = read_parameters(model, &n);
         ledger.fail_at = ledger.calls + k;
@@ -520,7 +520,7 @@ static void training_allocates_nothing_after_its_first_step(void **state)
                 (long long)(world->ledger.calls - before));
     float x1[64];
     fill_scattered(x1, 64, -2, 2, 1);
-    fmatch_batch batch = {sizeof batch, 0, 64, x1, NULL, NULL};
+    fmatch_batch batch = {sizeof batch, 0, 64, x1, NULL, NULL, NULL, NULL};
     double loss;
     expect_ok(fmatch_trainer_run_batch(trainer, &batch, &loss));
     before = world->ledger.calls;

@@ -1,0 +1,313 @@
+#include "path/time_sampler.h"
+
+#include "base/configuration.h"
+#include "base/status.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { GRID_MAX = 1 << 24 };
+#define ROWS_MAX ((int64_t)1 << 44)
+
+static const double PI = 3.14159265358979323846;
+
+/* ---- distributions, as functions of u in (0, 1) ---- */
+
+/* z with Phi(z) = u: Newton's method on log Phi, which is concave, from below 1/2, where the
+ * logistic function gives the first guess. */
+static double normal_quantile(double u)
+{
+    const bool upper = u > 0.5;
+    const double tail = upper ? 1.0 - u : u;
+    double z = log(tail / (1.0 - tail)) / 1.702;
+    for (int i = 0; i < 12; i++) {
+        const double cdf = 0.5 * erfc(-z * 0.70710678118654752440);
+        const double density = exp(-0.5 * z * z) * 0.39894228040143267794;
+        const double step = cdf / density * log(cdf / tail);
+        z -= step;
+        if (fabs(step) < 1e-14 * (1.0 + fabs(z)))
+            break;
+    }
+    return upper ? -z : z;
+}
+
+static double logit_normal(const fmatch_time_config *c, double u)
+{
+    return 1.0 / (1.0 + exp(-(c->mean + c->deviation * normal_quantile(u))));
+}
+
+static double mode(const fmatch_time_config *c, double u)
+{
+    const double cosine = cos(0.5 * PI * u);
+    return 1.0 - u - c->scale * (cosine * cosine - 1.0 + u);
+}
+
+static double cosmap(const fmatch_time_config *c, double u)
+{
+    (void)c;
+    return 1.0 - 1.0 / (tan(0.5 * PI * u) + 1.0);
+}
+
+static double power_law(const fmatch_time_config *c, double u)
+{
+    return pow(u, 1.0 / (1.0 + c->exponent));
+}
+
+static double of_grid(const fmatch_time_config *c, double u)
+{
+    return c->grid[(int64_t)(u * c->grid_count)];
+}
+
+/* NULL where the loop below does it. */
+static double (*const distributions[])(const fmatch_time_config *c, double u) = {
+    [FMATCH_TIME_UNIFORM] = NULL,        [FMATCH_TIME_LOGIT_NORMAL] = logit_normal,
+    [FMATCH_TIME_MODE] = mode,           [FMATCH_TIME_COSMAP] = cosmap,
+    [FMATCH_TIME_POWER_LAW] = power_law, [FMATCH_TIME_GRID] = of_grid,
+    [FMATCH_TIME_CALLBACK] = NULL,
+};
+
+/* ---- the configuration ---- */
+
+void fmatch_time_config_init_sized(fmatch_time_config *config, size_t size)
+{
+    const fmatch_time_config recommended = {.kind = FMATCH_TIME_UNIFORM};
+    configuration_write(config, size, &recommended, sizeof recommended);
+}
+
+struct setting {
+    const char *name;
+    size_t offset; /* of a double in the configuration */
+    int32_t kind;
+    struct interval range;
+};
+
+static const struct setting settings[] = {
+    {"time->mean",
+     offsetof(fmatch_time_config, mean),
+     FMATCH_TIME_LOGIT_NORMAL,
+     {.lowest = -100, .highest = 100}},
+    {"time->deviation",
+     offsetof(fmatch_time_config, deviation),
+     FMATCH_TIME_LOGIT_NORMAL,
+     {.lowest = 0.01, .highest = 100}},
+    {"time->scale",
+     offsetof(fmatch_time_config, scale),
+     FMATCH_TIME_MODE,
+     {.lowest = -1, .highest = 1.7519383938841721}},
+    {"time->exponent",
+     offsetof(fmatch_time_config, exponent),
+     FMATCH_TIME_POWER_LAW,
+     {.lowest = -0.99, .highest = 100}},
+};
+
+static fmatch_status check_settings(fmatch_time_config *c)
+{
+    if (c->kind == FMATCH_TIME_LOGIT_NORMAL && c->deviation == 0.0)
+        c->deviation = 1.0;
+    for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++) {
+        const struct setting *s = &settings[i];
+        const double value = *(const double *)(const void *)((const char *)c + s->offset);
+        if (c->kind == s->kind)
+            RETURN_IF_FAILED(configuration_check_double(s->name, value, s->range));
+        else if (value != 0.0)
+            return status_fail(FMATCH_ERROR_ARGUMENT,
+                               "%s is %s; it is a setting of another kind of times and must be 0",
+                               s->name, NUMBER(value));
+    }
+    return FMATCH_OK;
+}
+
+static fmatch_status check_grid(const fmatch_time_config *c)
+{
+    if (c->kind != FMATCH_TIME_GRID) {
+        if (c->grid || c->grid_count)
+            return status_fail(FMATCH_ERROR_ARGUMENT,
+                               "time->grid%s is set; it is for FMATCH_TIME_GRID",
+                               c->grid ? "" : "_count");
+        return FMATCH_OK;
+    }
+    CHECK_RANGE("time->grid_count", c->grid_count, 1, GRID_MAX);
+    if (!c->grid)
+        return status_fail(FMATCH_ERROR_ARGUMENT, "time->grid is NULL");
+    for (int32_t i = 0; i < c->grid_count; i++)
+        if (!(c->grid[i] >= 0 && c->grid[i] <= 1))
+            return status_fail(FMATCH_ERROR_ARGUMENT, "time->grid[%d] is %s; it must be in [0, 1]",
+                               (int)i, NUMBER(c->grid[i]));
+    return FMATCH_OK;
+}
+
+static fmatch_status check_callbacks(const fmatch_time_config *c)
+{
+    if ((c->kind == FMATCH_TIME_CALLBACK) != (c->callbacks != NULL))
+        return status_fail(FMATCH_ERROR_ARGUMENT, "time->callbacks is %s",
+                           c->callbacks ? "not NULL; it is for FMATCH_TIME_CALLBACK"
+                                        : "NULL; FMATCH_TIME_CALLBACK needs it");
+    if (!c->callbacks)
+        return FMATCH_OK;
+    RETURN_IF_FAILED(configuration_check_flags("time->callbacks->flags", c->callbacks->flags));
+    if (!c->callbacks->draw)
+        return status_fail(FMATCH_ERROR_ARGUMENT, "time->callbacks->draw is NULL");
+    if (c->stratified)
+        return status_fail(FMATCH_ERROR_ARGUMENT,
+                           "time->stratified is 1; a user's times cannot be stratified");
+    return FMATCH_OK;
+}
+
+static fmatch_status check_config(fmatch_time_config *c)
+{
+    const struct interval start = {.lowest = 0, .highest = 1, .open_above = true};
+    const struct interval end = {.lowest = 0, .highest = 1.0 - c->margin_start, .open_above = true};
+    CHECK_RANGE("time->kind", c->kind, FMATCH_TIME_UNIFORM, FMATCH_TIME_CALLBACK);
+    CHECK_RANGE("time->stratified", c->stratified, 0, 1);
+    RETURN_IF_FAILED(configuration_check_double("time->margin_start", c->margin_start, start));
+    RETURN_IF_FAILED(configuration_check_double("time->margin_end", c->margin_end, end));
+    RETURN_IF_FAILED(check_settings(c));
+    RETURN_IF_FAILED(check_grid(c));
+    return check_callbacks(c);
+}
+
+static fmatch_status read_config(struct time_sampler *s, const fmatch_time_config *config)
+{
+    fmatch_time_config_init(&s->config);
+    if (!config)
+        return FMATCH_OK;
+    fmatch_time_config *c = &s->config;
+    RETURN_IF_FAILED(configuration_read(c, sizeof *c, sizeof *c, config, "time"));
+    if (c->callbacks) {
+        RETURN_IF_FAILED(configuration_read(&s->callbacks, sizeof s->callbacks, sizeof s->callbacks,
+                                            c->callbacks, "time->callbacks"));
+    }
+    const fmatch_status status = check_config(c);
+    c->callbacks = NULL; /* the caller's; ours is the copy */
+    return status;
+}
+
+static fmatch_status create(struct time_sampler *s, const fmatch_allocator *allocator,
+                            const fmatch_time_config *config, double from, double to)
+{
+    RETURN_IF_FAILED(read_config(s, config));
+    s->from = s->config.margin_start > from ? s->config.margin_start : from;
+    s->to = 1.0 - s->config.margin_end < to ? 1.0 - s->config.margin_end : to;
+    if (s->from >= s->to)
+        return status_fail(FMATCH_ERROR_ARGUMENT,
+                           "time->margin_start is %s and time->margin_end %s; the path leaves "
+                           "times between %s and %s",
+                           NUMBER(s->config.margin_start), NUMBER(s->config.margin_end),
+                           NUMBER(from), NUMBER(to));
+    if (s->config.kind != FMATCH_TIME_GRID)
+        return FMATCH_OK;
+    const int64_t count = s->config.grid_count;
+    s->grid = allocation_create(allocator, count, sizeof *s->grid);
+    if (!s->grid)
+        return status_no_memory((size_t)count * sizeof *s->grid);
+    s->config.grid = memcpy(s->grid, s->config.grid, (size_t)count * sizeof *s->grid);
+    return FMATCH_OK;
+}
+
+fmatch_status time_sampler_create(struct time_sampler *s, const fmatch_allocator *allocator,
+                                  const fmatch_time_config *config, double from, double to)
+{
+    *s = (struct time_sampler){0};
+    const fmatch_status status = create(s, allocator, config, from, to);
+    if (status != FMATCH_OK)
+        time_sampler_destroy(s, allocator);
+    return status;
+}
+
+void time_sampler_destroy(struct time_sampler *s, const fmatch_allocator *allocator)
+{
+    allocation_destroy(allocator, s->grid);
+    status_keep_and_destroy(s->callbacks.destroy, s->callbacks.user);
+    *s = (struct time_sampler){0};
+}
+
+bool time_sampler_on_calling_thread(const struct time_sampler *s)
+{
+    return s->config.kind == FMATCH_TIME_CALLBACK;
+}
+
+/* ---- drawing ---- */
+
+static double within(const struct time_sampler *s, double t)
+{
+    return t < s->from ? s->from : t > s->to ? s->to : t;
+}
+
+static fmatch_status draw_of_user(const struct time_sampler *s, const struct random_stream *stream,
+                                  int64_t first_row, int64_t n, float *t)
+{
+    struct fmatch_random random = random_lend(stream, first_row, n);
+    struct status_kept kept;
+    status_keep(&kept);
+    const int32_t code = s->callbacks.draw(s->callbacks.user, &random, first_row, n, t);
+    status_restore(&kept);
+    RETURN_IF_FAILED(status_of_callback("draw", code));
+    for (int64_t i = 0; i < n; i++) {
+        if (!(t[i] >= 0 && t[i] <= 1))
+            return status_fail(isfinite(t[i]) ? FMATCH_ERROR_ARGUMENT : FMATCH_ERROR_NOT_FINITE,
+                               "row %lld: the time is %s; it must be in [0, 1]",
+                               (long long)(first_row + i), NUMBER(t[i]));
+        t[i] = (float)within(s, t[i]);
+    }
+    return FMATCH_OK;
+}
+
+/* u of each row, or the same u0 of the batch moved on by its place in it. */
+static void draw_uniform(const struct time_sampler *s, const struct random_stream *stream,
+                         int64_t first_row, int64_t batch, int64_t n, float *u)
+{
+    if (!s->config.stratified) {
+        random_stream_uniform(stream, 0, (uint64_t)first_row, n, u);
+        return;
+    }
+    for (int64_t i = 0; i < n;) {
+        const int64_t number = (first_row + i) / batch, place = (first_row + i) % batch;
+        float u0;
+        random_stream_uniform(stream, 1, (uint64_t)number, 1, &u0);
+        for (int64_t k = place; k < batch && i < n; k++, i++) {
+            const double moved = u0 + (double)k / (double)batch;
+            u[i] = (float)(moved < 1.0 ? moved : moved - 1.0);
+            u[i] = u[i] < 1.0f ? u[i] : 0.0f;
+        }
+    }
+}
+
+fmatch_status time_sampler_draw(const struct time_sampler *s, const struct random_stream *stream,
+                                int64_t first_row, int64_t batch, int64_t n, float *t)
+{
+    if (s->config.kind == FMATCH_TIME_CALLBACK)
+        return draw_of_user(s, stream, first_row, n, t);
+    draw_uniform(s, stream, first_row, batch, n, t);
+    double (*const distribution)(const fmatch_time_config *c, double u) =
+        distributions[s->config.kind];
+    if (!distribution) {
+        const double length = s->to - s->from;
+        for (int64_t i = 0; (s->from > 0.0 || s->to < 1.0) && i < n; i++)
+            t[i] = (float)(s->from + length * t[i]);
+        return FMATCH_OK;
+    }
+    /* u is a multiple of 2^-24; its middle is neither 0 nor 1. */
+    for (int64_t i = 0; i < n; i++)
+        t[i] = (float)within(s, distribution(&s->config, t[i] + 0x1p-25));
+    return FMATCH_OK;
+}
+
+fmatch_status fmatch_time_draw(fmatch_context *context, const fmatch_time_config *config,
+                               uint64_t seed, int64_t first_row, int64_t batch, int64_t n, float *t)
+{
+    status_begin();
+    CHECK_NOT_NULL(context);
+    CHECK_RANGE("n", n, 0, ROWS_MAX);
+    CHECK_RANGE("first_row", first_row, 0, ROWS_MAX - n);
+    CHECK_RANGE("batch", batch, 1, ROWS_MAX);
+    struct time_sampler s = {0};
+    RETURN_IF_FAILED(read_config(&s, config)); /* what it points to is only read here */
+    s.from = s.config.margin_start;
+    s.to = 1.0 - s.config.margin_end;
+    if (n == 0)
+        return FMATCH_OK;
+    CHECK_NOT_NULL(t);
+    const struct random_stream stream = {
+        .kernels = context->kernels, .seed = seed, .stream = STREAM_TRAIN_TIME};
+    return time_sampler_draw(&s, &stream, first_row, batch, n, t);
+}

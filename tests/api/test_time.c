@@ -1,0 +1,252 @@
+/* Times of training: their distributions against closed forms, and what is refused. */
+#include "fixtures.h"
+
+enum { N = 20000 };
+
+static fmatch_time_config time_of(int32_t kind)
+{
+    fmatch_time_config config;
+    fmatch_time_config_init(&config);
+    config.kind = kind;
+    return config;
+}
+
+static float *draw(fmatch_context *context, const fmatch_time_config *config, uint64_t seed)
+{
+    float *t = floats(N);
+    expect_ok(fmatch_time_draw(context, config, seed, 0, 256, N, t));
+    return t;
+}
+
+static int ascending(const void *a, const void *b)
+{
+    const float x = *(const float *)a, y = *(const float *)b;
+    return (x > y) - (x < y);
+}
+
+/* Kolmogorov and Smirnov's distance to a distribution function; 1.95 / sqrt(N) is exceeded with
+ * probability 1e-3, 2.7 with 9e-7. */
+static void expect_distribution(const float *t, double (*cdf)(double t), const char *what)
+{
+    float *sorted = floats(N);
+    memcpy(sorted, t, N * sizeof *t);
+    qsort(sorted, N, sizeof *sorted, ascending);
+    double worst = 0;
+    for (int i = 0; i < N; i++) {
+        const double wanted = cdf(sorted[i]);
+        worst = fmax(worst, fmax(fabs(wanted - (double)i / N), fabs(wanted - (i + 1.0) / N)));
+    }
+    expect_that(worst < 2.7 / sqrt(N), "%s: distance %g, limit %g", what, worst, 2.7 / sqrt(N));
+    free(sorted);
+}
+
+static double uniform_cdf(double t)
+{
+    return t;
+}
+
+static double margins_cdf(double t)
+{
+    return (t - 0.1) / 0.7;
+}
+
+static double logit_normal_cdf(double t)
+{
+    const double z = (log(t / (1 - t)) - 0.4) / 1.5;
+    return 0.5 * erfc(-z / sqrt(2));
+}
+
+/* u with 1 - u - s (cos^2(pi u / 2) - 1 + u) = t, which falls in u: by bisection. */
+static double mode_cdf(double t)
+{
+    double low = 0, high = 1;
+    for (int i = 0; i < 60; i++) {
+        const double u = 0.5 * (low + high);
+        const double c = cos(PI / 2 * u);
+        if (1 - u - 1.29 * (c * c - 1 + u) > t)
+            low = u;
+        else
+            high = u;
+    }
+    return 1 - low;
+}
+
+static double cosmap_cdf(double t)
+{
+    return 2 / PI * atan(t / (1 - t));
+}
+
+static double power_law_cdf(double t)
+{
+    return t * t * t;
+}
+
+static const struct {
+    const char *name;
+    fmatch_time_config config;
+    double (*cdf)(double t);
+} distributions[] = {
+    {"uniform", {.kind = FMATCH_TIME_UNIFORM}, uniform_cdf},
+    {"margins", {.kind = FMATCH_TIME_UNIFORM, .margin_start = 0.1, .margin_end = 0.2}, margins_cdf},
+    {"logit-normal",
+     {.kind = FMATCH_TIME_LOGIT_NORMAL, .mean = 0.4, .deviation = 1.5},
+     logit_normal_cdf},
+    {"mode", {.kind = FMATCH_TIME_MODE, .scale = 1.29}, mode_cdf},
+    {"cosmap", {.kind = FMATCH_TIME_COSMAP}, cosmap_cdf},
+    {"power law", {.kind = FMATCH_TIME_POWER_LAW, .exponent = 2}, power_law_cdf},
+};
+
+static void times_follow_their_distributions(void **state)
+{
+    for (size_t i = 0; i < COUNT(distributions); i++)
+        for (int stratified = 0; stratified < 2; stratified++) {
+            fmatch_time_config config = distributions[i].config;
+            config.struct_size = sizeof config;
+            config.stratified = stratified;
+            float *t = draw(context_of(state), &config, 1);
+            expect_distribution(t, distributions[i].cdf, distributions[i].name);
+            free(t);
+        }
+}
+
+static void a_stratified_batch_has_one_time_in_each_part(void **state)
+{
+    fmatch_time_config config = time_of(FMATCH_TIME_UNIFORM);
+    config.stratified = 1;
+    float *t = draw(context_of(state), &config, 2), *plain = draw(context_of(state), NULL, 2);
+    for (int batch = 0; batch + 256 <= N; batch += 256) {
+        int parts[256] = {0};
+        const double first = t[batch] * 256 - floor(t[batch] * 256);
+        for (int i = 0; i < 256; i++) {
+            const double scaled = t[batch + i] * 256 - first;
+            parts[((int)lrint(scaled) + 256) % 256]++;
+        }
+        for (int i = 0; i < 256; i++)
+            expect_that(parts[i] == 1, "batch %d, part %d has %d", batch / 256, i, parts[i]);
+    }
+    /* another batch begins elsewhere */
+    expect_that(t[0] != t[256] && t[256] != t[512], "%g %g %g", t[0], t[256], t[512]);
+    free(plain);
+    free(t);
+}
+
+static void rows_are_independent_of_the_call(void **state)
+{
+    for (size_t i = 0; i < COUNT(distributions); i++)
+        for (int stratified = 0; stratified < 2; stratified++) {
+            fmatch_time_config config = distributions[i].config;
+            config.struct_size = sizeof config;
+            config.stratified = stratified;
+            float *t = draw(context_of(state), &config, 3), part[100];
+            for (int first = 7; first < 700; first += 93) {
+                expect_ok(fmatch_time_draw(context_of(state), &config, 3, first, 256, 100, part));
+                expect_same_bits(part, t + first, 100, "%s", distributions[i].name);
+            }
+            free(t);
+        }
+}
+
+static void grids_give_their_times_equally_often(void **state)
+{
+    static const double grid[] = {0, 0.25, 0.3, 1};
+    fmatch_time_config config = time_of(FMATCH_TIME_GRID);
+    config.grid = grid;
+    config.grid_count = COUNT(grid);
+    float *t = draw(context_of(state), &config, 4);
+    int counts[COUNT(grid)] = {0};
+    for (int i = 0; i < N; i++)
+        for (size_t k = 0; k < COUNT(grid); k++)
+            counts[k] += t[i] == (float)grid[k];
+    int all = 0;
+    for (size_t k = 0; k < COUNT(grid); k++) {
+        expect_close(counts[k], N / 4.0, Z * sqrt(N * 0.25 * 0.75), "time %g", grid[k]);
+        all += counts[k];
+    }
+    assert_int_equal(all, N);
+    free(t);
+}
+
+static int32_t third(void *user, fmatch_random *random, int64_t first_row, int64_t n, float *t)
+{
+    (void)first_row;
+    fmatch_random_draw_uniform(random, n, 1, t);
+    for (int64_t i = 0; i < n; i++)
+        t[i] = user ? 2 + t[i] : t[i] / 3;
+    return 0;
+}
+
+static double third_cdf(double t)
+{
+    return 3 * t;
+}
+
+static void users_draw_their_own(void **state)
+{
+    int user = 0;
+    fmatch_time_callbacks callbacks = {.struct_size = sizeof callbacks, .draw = third};
+    fmatch_time_config config = time_of(FMATCH_TIME_CALLBACK);
+    config.callbacks = &callbacks;
+    float *t = draw(context_of(state), &config, 5);
+    expect_distribution(t, third_cdf, "a third");
+    callbacks.user = &user;
+    expect_status(fmatch_time_draw(context_of(state), &config, 5, 0, 1, 10, t),
+                  FMATCH_ERROR_ARGUMENT);
+    expect_detail("row 0", "[0, 1]");
+    free(t);
+}
+
+static void expect_refused(void **state, fmatch_time_config config, const char *word)
+{
+    float t;
+    expect_status(fmatch_time_draw(context_of(state), &config, 0, 0, 1, 1, &t),
+                  FMATCH_ERROR_ARGUMENT);
+    expect_detail(word);
+}
+
+static void contradicting_settings_are_refused(void **state)
+{
+    static const double grid[] = {0.5, 1.5};
+    const fmatch_time_callbacks callbacks = {.struct_size = sizeof callbacks, .draw = third};
+    fmatch_time_config config = time_of(7);
+    expect_refused(state, config, "kind");
+    config = time_of(FMATCH_TIME_UNIFORM);
+    config.mean = 1;
+    expect_refused(state, config, "mean");
+    config = time_of(FMATCH_TIME_MODE);
+    config.scale = 1.76;
+    expect_refused(state, config, "scale");
+    config = time_of(FMATCH_TIME_POWER_LAW);
+    config.exponent = -1;
+    expect_refused(state, config, "exponent");
+    config = time_of(FMATCH_TIME_GRID);
+    expect_refused(state, config, "grid");
+    config.grid = grid;
+    config.grid_count = 2;
+    expect_refused(state, config, "grid[1]");
+    config = time_of(FMATCH_TIME_CALLBACK);
+    expect_refused(state, config, "callbacks");
+    config.callbacks = &callbacks;
+    config.stratified = 1;
+    expect_refused(state, config, "stratified");
+    config = time_of(FMATCH_TIME_UNIFORM);
+    config.margin_start = 0.6;
+    config.margin_end = 0.4;
+    expect_refused(state, config, "margin_end");
+    config.margin_end = NAN;
+    expect_refused(state, config, "margin_end");
+}
+
+#define time_test(name) cmocka_unit_test_setup_teardown(name, world_setup, world_teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        time_test(times_follow_their_distributions),
+        time_test(a_stratified_batch_has_one_time_in_each_part),
+        time_test(rows_are_independent_of_the_call),
+        time_test(grids_give_their_times_equally_often),
+        time_test(users_draw_their_own),
+        time_test(contradicting_settings_are_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
