@@ -289,6 +289,17 @@ struct npy_config : fmatch_npy_config {
     }
 };
 
+struct toy_config : fmatch_toy_config {
+    explicit toy_config(std::int32_t toy = FMATCH_TOY_TWO_MOONS,
+                        std::int32_t drawn_as = FMATCH_TOY_PLAIN, bool with_labels = false)
+    {
+        fmatch_toy_config_init_sized(this, sizeof(fmatch_toy_config));
+        kind = toy;
+        convention = drawn_as;
+        labels = with_labels ? 1 : 0;
+    }
+};
+
 struct mlp_config : fmatch_mlp_config {
     explicit mlp_config(std::int32_t preset = FMATCH_PRESET_RECOMMENDED)
     {
@@ -632,6 +643,14 @@ class source : public detail::owner<fmatch_source, fmatch_source_destroy>
     {
         source made;
         detail::check(fmatch_source_create_npy(made.out(), parent.get(), path.c_str(), &config));
+        return made;
+    }
+
+    /** A distribution of two columns that the literature plays with. */
+    static source toy(const context &parent, const fmatch_toy_config &config)
+    {
+        source made;
+        detail::check(fmatch_source_create_toy(made.out(), parent.get(), &config));
         return made;
     }
 

@@ -68,6 +68,54 @@ typedef struct fmatch_npy_config {
     uint32_t flags;
 } fmatch_npy_config;
 
+/** Distributions of two columns that the literature plays with; components are numbered from 0. */
+enum fmatch_toy {
+    FMATCH_TOY_TWO_MOONS = 0,       /**< two interleaved half circles, the upper one first */
+    FMATCH_TOY_EIGHT_GAUSSIANS = 1, /**< on a circle, from (1, 0) counter-clockwise */
+    FMATCH_TOY_CHECKERBOARD = 2,    /**< 8 of 4 by 4 cells; column by column, upper before lower */
+    FMATCH_TOY_TWO_SPIRALS = 3,     /**< one and a half turns each */
+    FMATCH_TOY_PINWHEEL = 4,        /**< five curved arms */
+    FMATCH_TOY_RINGS = 5,           /**< four circles about the origin, the largest first */
+    FMATCH_TOY_CIRCLES = 6,         /**< two of them */
+    FMATCH_TOY_SWISS_ROLL = 7,      /**< one spiral; no components */
+    FMATCH_TOY_S_CURVE = 8          /**< no components */
+};
+
+/** In whose units and with whose noise a toy is drawn. */
+enum fmatch_toy_convention {
+    /** The shape of unit size about the origin, of all kinds: moons of radius 1 about (0, 0) and
+     * (1, 0.5); Gaussians on the unit circle; cells of side 1 on [-2, 2]^2; spirals, roll, arms,
+     * rings and circles of radius 1; the S from -1 to 1 by -2 to 2. A little normal noise. */
+    FMATCH_TOY_PLAIN = 0,
+    /** torchcfm's functions: moons times 3, less 1, with uniform noise of width 0.2 that both
+     * coordinates share; Gaussians of std 0.1^(1/4) at radius 5. */
+    FMATCH_TOY_TORCHCFM = 1,
+    /** The programs of torchcfm's paper: moons of noise 0.05 times 2, less (1, 0); S-curve of noise
+     * 0.05 times 1.5. */
+    FMATCH_TOY_TORCHCFM_RUNNER = 2,
+    /** The pair of that paper: moons of noise 0.1 scaled to mean 0 and std 7 over both coordinates
+     * together, and Gaussians of std 1.5 at radius 12. */
+    FMATCH_TOY_MOONS_TO_GAUSSIANS = 3,
+    /** FFJORD's toy data, of all kinds but the S-curve: moons of noise 0.1 times 2, less (1, 0.2);
+     * Gaussians of std 0.5 at radius 4, divided by 1.414; cells of side 2 on [-4, 4]^2; and so
+     * on. */
+    FMATCH_TOY_FFJORD = 4,
+    /** The checkerboard of "Flow Matching Guide and Code": cells of side 1 / 0.45. */
+    FMATCH_TOY_FLOW_MATCHING = 5
+};
+
+/** Configuration of a toy source. */
+typedef struct fmatch_toy_config {
+    uint32_t struct_size; /**< written by init */
+    int32_t kind;         /**< an fmatch_toy. Default TWO_MOONS. */
+    int32_t convention;   /**< an fmatch_toy_convention. Default PLAIN. */
+    int32_t labels;       /**< 1: the component's number is the row's condition. Default 0. */
+    /** In the units in which the convention states it, as above: the std of normal noise, of the
+     * pinwheel along an arm with three times as much across; for torchcfm's moons the width of the
+     * uniform one. 0 to 1e6, or -1 for the convention's. Default -1. */
+    double noise;
+} fmatch_toy_config;
+
 /** A user's distribution. */
 typedef struct fmatch_source_callbacks {
     uint32_t struct_size; /**< sizeof(fmatch_source_callbacks) */
@@ -107,6 +155,10 @@ FMATCH_API void fmatch_array_config_init_sized(fmatch_array_config *config, size
 /** Fill in the recommended values. */
 #define fmatch_csv_config_init(config) fmatch_csv_config_init_sized((config), sizeof *(config))
 FMATCH_API void fmatch_csv_config_init_sized(fmatch_csv_config *config, size_t size);
+
+/** Fill in the recommended values. */
+#define fmatch_toy_config_init(config) fmatch_toy_config_init_sized((config), sizeof *(config))
+FMATCH_API void fmatch_toy_config_init_sized(fmatch_toy_config *config, size_t size);
 
 /** Fill in the recommended values. */
 #define fmatch_npy_config_init(config) fmatch_npy_config_init_sized((config), sizeof *(config))
@@ -206,6 +258,22 @@ fmatch_source_create_npy(fmatch_source **source, fmatch_context *context, const 
                          const fmatch_npy_config *config);
 
 /**
+ * Create a source of one of the two-dimensional toys.
+ *
+ * Rows are independent: where the original puts points on a regular grid of angles, as for the
+ * moons and the rings, the angle is uniform; and each component is as likely as the others.
+ *
+ * @param source   written: the new handle, owned by the caller; NULL on failure.
+ * @param context  parent.
+ * @param config   or NULL for the recommended values.
+ *
+ * @return FMATCH_OK · FMATCH_ERROR_ARGUMENT (also for a kind that the convention does not draw, and
+ * for labels of a kind without components) · FMATCH_ERROR_STRUCT_SIZE · FMATCH_ERROR_NO_MEMORY.
+ */
+FMATCH_API FMATCH_WARN_UNUSED fmatch_status fmatch_source_create_toy(
+    fmatch_source **source, fmatch_context *context, const fmatch_toy_config *config);
+
+/**
  * Create a source from a user's function.
  *
  * @param source     written: the new handle, owned by the caller; NULL on failure.
@@ -301,9 +369,9 @@ FMATCH_API FMATCH_WARN_UNUSED fmatch_status fmatch_source_draw_rows(const fmatch
 /**
  * Mean and standard deviation of each column, for a model's data_mean and data_std.
  *
- * Exact for the normal and the mixture, over all rows for an array or a file (dividing by n), and
- * from 65536 draws with seed 0 for a callback. A constant column gives 0, which data_std does not
- * accept: put 1 there. Weights are not looked at.
+ * Exact for the normal, the mixture and the toys, over all rows for an array or a file (dividing by
+ * n), and from 65536 draws with seed 0 for a callback. A constant column gives 0, which data_std
+ * does not accept: put 1 there. Weights are not looked at.
  *
  * @param source  any.
  * @param mean    [dim], written.
@@ -318,7 +386,8 @@ fmatch_source_evaluate_moments(const fmatch_source *source, float *mean, float *
 /**
  * Logarithm of the density at given points.
  *
- * In closed form for the normal and the mixture.
+ * In closed form for the normal, the mixture, the checkerboard, and the eight Gaussians, rings and
+ * circles unless their noise is 0.
  *
  * @param source       of a kind that has one.
  * @param n            >= 0.

@@ -133,6 +133,8 @@ static void sources_refuse_null(void **state)
     refuses_null(fmatch_source_create_npy(NULL, w.context, "x.npy", NULL), "source");
     create_refuses_null(fmatch_source, fmatch_source_create_npy, "context", NULL, "x.npy", NULL);
     create_refuses_null(fmatch_source, fmatch_source_create_npy, "path", w.context, NULL, NULL);
+    refuses_null(fmatch_source_create_toy(NULL, w.context, NULL), "source");
+    create_refuses_null(fmatch_source, fmatch_source_create_toy, "context", NULL, NULL);
     create_refuses_null(fmatch_source, fmatch_source_create_callback, "draw", w.context, 1,
                         &callbacks);
     callbacks.draw = draw_zeros;
@@ -379,6 +381,7 @@ union any_config {
     fmatch_array_config array;
     fmatch_csv_config csv;
     fmatch_npy_config npy;
+    fmatch_toy_config toy;
     fmatch_source_callbacks source;
     fmatch_velocity_callbacks velocity;
     fmatch_mlp_config mlp;
@@ -518,6 +521,18 @@ static fmatch_status use_npy(struct things *w, union any_config *c)
     fmatch_source *made = w->array;
     fmatch_status status = fmatch_source_create_npy(&made, w->context, path, &c->npy);
     unlink(path);
+    return finish_source(made, status);
+}
+
+static void prepare_toy(union any_config *c)
+{
+    fmatch_toy_config_init(&c->toy);
+}
+
+static fmatch_status use_toy(struct things *w, union any_config *c)
+{
+    fmatch_source *made = w->array;
+    fmatch_status status = fmatch_source_create_toy(&made, w->context, &c->toy);
     return finish_source(made, status);
 }
 
@@ -674,6 +689,7 @@ static const struct struct_case {
     {"fmatch_array_config", sizeof(fmatch_array_config), prepare_array, use_array},
     {"fmatch_csv_config", sizeof(fmatch_csv_config), prepare_csv, use_csv},
     {"fmatch_npy_config", sizeof(fmatch_npy_config), prepare_npy, use_npy},
+    {"fmatch_toy_config", sizeof(fmatch_toy_config), prepare_toy, use_toy},
     {"fmatch_source_callbacks", sizeof(fmatch_source_callbacks), prepare_source, use_source},
     {"fmatch_velocity_callbacks", sizeof(fmatch_velocity_callbacks), prepare_velocity,
      use_velocity},
@@ -792,6 +808,10 @@ static const struct field_case {
     FIELD(npy, dim, I32, 1, "1", "NULL"),
     FIELD(npy, condition_dim, I32, -1, "-1", "0", "65536"),
     FIELD(npy, weight_column, I32, 2, "2", "0", "1"),
+    FIELD(toy, kind, I32, 9, "9", "0", "8"),
+    FIELD(toy, convention, I32, 6, "6", "0", "5"),
+    FIELD(toy, labels, I32, 2, "2", "0", "1"),
+    FIELD(toy, noise, F64, -2, "-2", "0"),
     FIELD(source, flags, U32, 1, "1", "0"),
     FIELD(source, draw, POINTER, 0, "NULL"),
     FIELD(velocity, flags, U32, 1, "1", "0"),

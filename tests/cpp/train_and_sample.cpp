@@ -409,6 +409,11 @@ void rows_have_conditions_and_weights()
     expect_equal("its condition", own.condition[2], -own.x[2]);
     expect_equal("its weight", own.weight[3], own.x[3] * own.x[3]);
 
+    const flowmatch::source moons = flowmatch::source::toy(
+        context, flowmatch::toy_config(FMATCH_TOY_TWO_MOONS, FMATCH_TOY_FFJORD, true));
+    expect_equal("labels of the moons", moons.condition_dim(), std::int32_t(1));
+    expect_close("the moons' mean height", moons.evaluate_moments().mean[1], 0.3, 1e-6);
+
     expect_thrown<flowmatch::io_error>(
         "an .npy file that is not there", [&] { flowmatch::source::npy(context, "not-there.npy"); },
         [](const flowmatch::io_error &) {});

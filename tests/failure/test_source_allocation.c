@@ -74,11 +74,22 @@ static fmatch_status create_npy(fmatch_source **source, fmatch_context *context)
     return fmatch_source_create_npy(source, context, npy_path, &config);
 }
 
+static fmatch_status create_toy(fmatch_source **source, fmatch_context *context)
+{
+    fmatch_toy_config config;
+    fmatch_toy_config_init(&config);
+    config.labels = 1;
+    return fmatch_source_create_toy(source, context, &config);
+}
+
 static const struct {
     const char *name;
     fmatch_status (*create)(fmatch_source **source, fmatch_context *context);
     int64_t least; /* allocations */
-} creations[] = {{"array", create_array, 2}, {"csv", create_csv, 5}, {"npy", create_npy, 4}};
+} creations[] = {{"array", create_array, 2},
+                 {"csv", create_csv, 5},
+                 {"npy", create_npy, 4},
+                 {"toy", create_toy, 1}};
 
 static void draw_without_allocation(fmatch_source *source, struct ledger *ledger, const char *name)
 {

@@ -307,3 +307,33 @@ def test_log_density(target):
     assert density.dtype == np.float64 and abs(density.sum() * (x[1] - x[0]) - 1) < 1e-6
     with pytest.raises(fm.UnsupportedError):
         fm.Source.array([1, 2, 3]).log_density([1])
+
+
+def test_toys():
+    source = fm.Source.toy('two_moons', 'ffjord', labels=True)
+    assert (source.dim, source.condition_dim, source.count) == (2, 1, 0)
+    rows = source.draw_rows(20000, seed=2)
+    assert set(np.unique(rows.condition)) == {0, 1}
+    upper = rows.condition[:, 0] == 0
+    assert abs(upper.mean() - 0.5) < 0.02
+    np.testing.assert_allclose(rows.x[upper].mean(axis=0), [-1, 4 / np.pi - 0.2], atol=0.06)
+    np.testing.assert_allclose(rows.x.std(axis=0), source.moments()[1], rtol=0.02)
+    np.testing.assert_allclose(fm.Source.toy('circles', noise=0).draw(2).shape, (2, 2))
+    board = fm.Source.toy('checkerboard', 'ffjord')
+    np.testing.assert_allclose(board.log_density(board.draw(100)), -np.log(32))
+    assert board.log_density([[-3, 3]]) == -np.inf
+    with pytest.raises(fm.UnsupportedError):
+        source.log_density([[0, 0]])
+    with pytest.raises(fm.ArgumentError, match='two_spirals'):
+        fm.Source.toy('three_moons')
+    with pytest.raises(fm.ArgumentError, match='convention'):
+        fm.Source.toy('s_curve', 'ffjord')
+
+
+@pytest.mark.parametrize('kind', fm.source.TOYS)
+def test_every_plain_toy_fits_its_moments(kind):
+    source = fm.Source.toy(kind)
+    x = source.draw(20000, seed=1)
+    mean, std = source.moments()
+    np.testing.assert_allclose(x.mean(axis=0), mean, atol=0.03)
+    np.testing.assert_allclose(x.std(axis=0), std, rtol=0.03)

@@ -65,6 +65,11 @@ class NpyConfig(Structure):
     _fields_ = CsvConfig._fields_
 
 
+class ToyConfig(Structure):
+    _fields_ = [('struct_size', c_uint32), ('kind', c_int32), ('convention', c_int32),
+                ('labels', c_int32), ('noise', c_double)]
+
+
 class SourceCallbacks(Structure):
     _fields_ = [('struct_size', c_uint32), ('flags', c_uint32), ('draw', DRAW),
                 ('destroy', c_void_p), ('user', c_void_p), ('draw_rows', DRAW_ROWS),
@@ -145,6 +150,7 @@ STRUCTS = {
     'fmatch_array_config': ArrayConfig,
     'fmatch_csv_config': CsvConfig,
     'fmatch_npy_config': NpyConfig,
+    'fmatch_toy_config': ToyConfig,
     'fmatch_source_callbacks': SourceCallbacks,
     'fmatch_mlp_config': MlpConfig,
     'fmatch_velocity_callbacks': VelocityCallbacks,
@@ -184,6 +190,7 @@ FUNCTIONS: Dict[str, List[Any]] = {
     'fmatch_array_config_init_sized': [None, POINTER(ArrayConfig), c_size_t],
     'fmatch_csv_config_init_sized': [None, POINTER(CsvConfig), c_size_t],
     'fmatch_npy_config_init_sized': [None, POINTER(NpyConfig), c_size_t],
+    'fmatch_toy_config_init_sized': [None, POINTER(ToyConfig), c_size_t],
     'fmatch_source_count_rows': [c_int64, HANDLE],
     'fmatch_source_create_array': [STATUS, NEW_HANDLE, HANDLE, POINTER(ArrayConfig)],
     'fmatch_source_create_callback': [STATUS, NEW_HANDLE, HANDLE, c_int32,
@@ -193,6 +200,7 @@ FUNCTIONS: Dict[str, List[Any]] = {
                                               FLOATS, FLOATS],
     'fmatch_source_create_normal': [STATUS, NEW_HANDLE, HANDLE, c_int32],
     'fmatch_source_create_npy': [STATUS, NEW_HANDLE, HANDLE, c_char_p, POINTER(NpyConfig)],
+    'fmatch_source_create_toy': [STATUS, NEW_HANDLE, HANDLE, POINTER(ToyConfig)],
     'fmatch_source_destroy': [None, NEW_HANDLE],
     'fmatch_source_draw': [STATUS, HANDLE, c_uint64, c_int64, c_int64, FLOATS],
     'fmatch_source_draw_rows': [STATUS, HANDLE, c_uint64, c_int64, c_int64, FLOATS, FLOATS, FLOATS],

@@ -15,6 +15,10 @@ from ._library import library
 from .context import Context, default_context
 
 ORDERS = {'shuffled': 0, 'replacement': 1, 'sequential': 2}
+TOYS = {'two_moons': 0, 'eight_gaussians': 1, 'checkerboard': 2, 'two_spirals': 3, 'pinwheel': 4,
+        'rings': 5, 'circles': 6, 'swiss_roll': 7, 's_curve': 8}
+TOY_CONVENTIONS = {'plain': 0, 'torchcfm': 1, 'torchcfm_runner': 2, 'moons_to_gaussians': 3,
+                   'ffjord': 4, 'flow_matching': 5}
 _BORROW = 1
 
 
@@ -195,6 +199,28 @@ class Source(Handle):
         context = context or default_context()
         return cls(library.fmatch_source_create_npy, context._address, path_bytes(path),
                    byref(config), kept=(context,))
+
+    @classmethod
+    def toy(cls, kind: str, convention: str = 'plain', noise: Optional[float] = None,
+            labels: bool = False, context: Optional[Context] = None) -> 'Source':
+        """A distribution of two columns that the literature plays with.
+
+        Args:
+            kind: 'two_moons', 'eight_gaussians', 'checkerboard', 'two_spirals', 'pinwheel',
+                'rings', 'circles', 'swiss_roll' or 's_curve'.
+            convention: whose units and noise: 'plain', about unit size; 'torchcfm',
+                'torchcfm_runner', 'moons_to_gaussians', 'ffjord' or 'flow_matching' as published;
+                each draws some of the kinds.
+            noise: in the units in which the convention states it; None: the convention's.
+            labels: whether the component's number, from 0, is the row's condition.
+        """
+        config = new_config(_library.ToyConfig, library.fmatch_toy_config_init_sized,
+                            kind=number_of('kind', TOYS, kind),
+                            convention=number_of('convention', TOY_CONVENTIONS, convention),
+                            noise=noise, labels=int(labels))
+        context = context or default_context()
+        return cls(library.fmatch_source_create_toy, context._address, byref(config),
+                   kept=(context,))
 
     @classmethod
     def callback(cls, dim: int, draw: DrawFunction, context: Optional[Context] = None,
