@@ -34,6 +34,7 @@
 #include "source.h"
 #include "status.h"
 #include "trainer.h"
+#include "transport.h"
 #include "version.h"
 
 #endif
