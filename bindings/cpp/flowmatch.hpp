@@ -1338,6 +1338,36 @@ inline wasserstein_distances wasserstein_1d(const context &parent, const std::ve
     return distances;
 }
 
+/** Row i is paired with column permutation[i]; total is the sum of the pairs' costs. */
+struct assignment {
+    std::vector<std::int32_t> permutation;
+    double total;
+};
+
+/** The permutation with the least cost; cost is [n, n], and n its square root. */
+inline assignment solve_assignment(const context &parent, std::int64_t n,
+                                   const std::vector<double> &cost)
+{
+    detail::check_size("cost", cost.size(), n * n);
+    assignment found = {detail::room<std::int32_t>(n, 1), 0};
+    const std::vector<double> none(1);
+    detail::check(fmatch_transport_solve_assignment(parent.get(), n, n ? cost.data() : none.data(),
+                                                    found.permutation.data(), &found.total));
+    return found;
+}
+
+/** The same for the squared distances between the rows of x and those of y. */
+inline assignment solve_assignment(const context &parent, std::int32_t dim,
+                                   const std::vector<float> &x, const std::vector<float> &y)
+{
+    const std::int64_t n = detail::rows_in("x", x.size(), dim);
+    detail::check_size("y", y.size(), static_cast<std::int64_t>(x.size()));
+    assignment found = {detail::room<std::int32_t>(n, 1), 0};
+    detail::check(fmatch_transport_solve_assignment_points(parent.get(), dim, n, x.data(), y.data(),
+                                                           found.permutation.data(), &found.total));
+    return found;
+}
+
 } // namespace flowmatch
 
 #endif

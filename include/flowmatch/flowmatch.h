@@ -37,6 +37,7 @@
 #include "status.h"
 #include "time.h"
 #include "trainer.h"
+#include "transport.h"
 #include "version.h"
 
 #endif

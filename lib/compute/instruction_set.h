@@ -3,12 +3,14 @@
 #define COMPUTE_INSTRUCTION_SET_H
 
 #include "compute/product_kernels.h"
+#include "compute/transport_kernels.h"
 #include "compute/vector_kernels.h"
 
 struct instruction_set {
     const char *name;
     const struct vector_kernels *vectors;
     const struct product_kernels *products;
+    const struct transport_kernels *transport;
 };
 
 /* The kernels of an fmatch_instruction_set, AUTO being the best one; NULL when this processor lacks

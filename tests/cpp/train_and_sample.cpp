@@ -561,6 +561,25 @@ void conditions_reach_networks_and_functions()
     expect_equal("v under none", field.evaluate(x, t)[0], -1.0f);
 }
 
+void batches_are_transported()
+{
+    const flowmatch::context context;
+    const flowmatch::assignment line =
+        flowmatch::solve_assignment(context, 1, {3, 1, 2}, {10, 30, 20});
+    expect(line.permutation == std::vector<std::int32_t>({1, 0, 2}), "pairs on the line", "others",
+           "1 0 2");
+    expect_equal("their cost", line.total, 27.0 * 27 + 9 * 9 + 18 * 18);
+    const flowmatch::assignment costs = flowmatch::solve_assignment(context, 2, {1, 2, 3, 5});
+    expect_equal("cost of two pairs", costs.total, 5.0);
+    expect_equal("cost of none", flowmatch::solve_assignment(context, 0, {}).total, 0.0);
+    expect_thrown<flowmatch::shape_error>(
+        "too few costs",
+        [&] {
+            flowmatch::solve_assignment(context, 2, {1, 2, 3});
+        },
+        [](const flowmatch::shape_error &) {});
+}
+
 void the_build_is_described()
 {
     const flowmatch::build_info info;
@@ -598,6 +617,7 @@ int main(int argc, char **argv)
         an_executor_changes_no_result();
         an_executor_may_throw();
         conditions_reach_networks_and_functions();
+        batches_are_transported();
         the_build_is_described();
     } catch (const std::exception &exception) {
         std::cout << "an exception that nobody expected: " << exception.what() << std::endl;

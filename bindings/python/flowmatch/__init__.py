@@ -17,7 +17,7 @@ raises a subclass of FlowmatchError; an exception in a function that the library
 the call during which it was raised.
 """
 
-from . import metrics
+from . import metrics, transport
 from ._errors import (ArgumentError, CallbackError, CancelledError, FileError, FileFormatError,
                       FileVersionError, FlowmatchError, NotFiniteError, OutOfMemoryError,
                       ShapeError, StateError, StepLimitError, StructSizeError, UnsupportedError)
@@ -37,4 +37,4 @@ __all__ = ['Adam', 'ArgumentError', 'CallbackError', 'CancelledError', 'Context'
            'NotFiniteError', 'Optimizer', 'OutOfMemoryError', 'Parameters', 'Progress', 'Rows', 'SGD',
            'Sampler', 'ShapeError', 'Source', 'StateError', 'StepLimitError', 'StructSizeError',
            'Trainer', 'UnsupportedError', 'build_info', 'default_context', 'library_path',
-           'metrics', 'set_blas_threads']
+           'metrics', 'set_blas_threads', 'transport']

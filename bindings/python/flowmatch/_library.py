@@ -266,6 +266,10 @@ FUNCTIONS: Dict[str, List[Any]] = {
     'fmatch_sampler_integrate': [STATUS, HANDLE, c_int64, FLOATS, FLOATS, FLOATS],
     'fmatch_sampler_integrate_trajectory': [STATUS, HANDLE, c_int64, FLOATS, FLOATS, FLOATS],
 
+    'fmatch_transport_solve_assignment': [STATUS, HANDLE, c_int64, DOUBLES, INTEGERS, DOUBLES],
+    'fmatch_transport_solve_assignment_points': [STATUS, HANDLE, c_int32, c_int64, FLOATS, FLOATS,
+                                                 INTEGERS, DOUBLES],
+
     'fmatch_metrics_evaluate_energy_distance': [STATUS, c_int32, c_int64, FLOATS, c_int64, FLOATS,
                                                 DOUBLES],
     'fmatch_metrics_evaluate_wasserstein_1d': [STATUS, HANDLE, c_int64, FLOATS, c_int64, FLOATS,

@@ -1,0 +1,196 @@
+/* See transport_kernels.h. */
+#include "compute/transport_kernels.h"
+
+#include <math.h>
+
+#ifdef __AVX2__
+enum { LANES = 4 };
+#else
+enum { LANES = 2 };
+#endif
+
+/* Vectors of the compiler, aligned as doubles are. */
+typedef double lanes __attribute__((vector_size(LANES * sizeof(double)), aligned(8), may_alias));
+typedef int64_t masks __attribute__((vector_size(LANES * sizeof(int64_t)), aligned(8), may_alias));
+
+#define LOAD(p)     (*(const lanes *)(p))
+#define STORE(p, x) (*(lanes *)(p) = (x))
+
+static inline lanes all(double value)
+{
+    return (lanes){0} + value;
+}
+
+static inline lanes choose(masks where, lanes a, lanes b)
+{
+    return (lanes)(((masks)a & where) | ((masks)b & ~where));
+}
+
+static inline lanes lesser(lanes a, lanes b)
+{
+    return choose((masks)(a < b), a, b);
+}
+
+static inline lanes greater(lanes a, lanes b)
+{
+    return choose((masks)(a > b), a, b);
+}
+
+static inline double least_lane(lanes a)
+{
+    double least = a[0];
+    for (int l = 1; l < LANES; l++)
+        least = a[l] < least ? a[l] : least;
+    return least;
+}
+
+static void lower(int64_t n, const double *row, double offset, double *least)
+{
+    int64_t j = 0;
+    for (; j + LANES <= n; j += LANES)
+        STORE(least + j, lesser(LOAD(row + j) - offset, LOAD(least + j)));
+    for (; j < n; j++)
+        least[j] = row[j] - offset < least[j] ? row[j] - offset : least[j];
+}
+
+static void insert(double x, struct least_two *found)
+{
+    if (x < found->least) {
+        found->second = found->least;
+        found->least = x;
+    } else if (x < found->second) {
+        found->second = x;
+    }
+}
+
+static struct least_two least_two(int64_t n, const double *row, const double *price,
+                                  double *block_least)
+{
+    lanes first = all(INFINITY), second = first;
+    int64_t j = 0;
+    for (; j + TRANSPORT_BLOCK <= n; j += TRANSPORT_BLOCK) {
+        lanes first_a = all(INFINITY), first_b = first_a, second_a = first_a, second_b = first_a;
+        for (int64_t k = j; k < j + TRANSPORT_BLOCK; k += 2 * LANES) {
+            const lanes a = LOAD(row + k) - LOAD(price + k);
+            const lanes b = LOAD(row + k + LANES) - LOAD(price + k + LANES);
+            second_a = lesser(second_a, greater(a, first_a));
+            second_b = lesser(second_b, greater(b, first_b));
+            first_a = lesser(a, first_a);
+            first_b = lesser(b, first_b);
+        }
+        second_a = lesser(lesser(second_a, second_b), greater(first_a, first_b));
+        first_a = lesser(first_a, first_b);
+        block_least[j / TRANSPORT_BLOCK] = least_lane(first_a);
+        second = lesser(lesser(second, second_a), greater(first, first_a));
+        first = lesser(first, first_a);
+    }
+
+    struct least_two found = {INFINITY, INFINITY};
+    const int64_t tail = j;
+    for (; j < n; j++)
+        insert(row[j] - price[j], &found);
+    if (tail < n)
+        block_least[tail / TRANSPORT_BLOCK] = found.least;
+    for (int l = 0; l < LANES; l++) {
+        insert(first[l], &found);
+        insert(second[l], &found);
+    }
+    return found;
+}
+
+static double relax(const struct relaxation *r)
+{
+    const double *row = r->row, *price = r->price, shift = r->shift;
+    double *distance = r->distance, least = INFINITY;
+    int64_t *via = r->via, j = 0;
+    const masks from = (masks){0} + r->from;
+    for (; j + TRANSPORT_BLOCK <= r->n; j += TRANSPORT_BLOCK) {
+        lanes block = all(INFINITY);
+        for (int64_t k = j; k < j + TRANSPORT_BLOCK; k += LANES) {
+            const lanes way = LOAD(row + k) - LOAD(price + k) - shift, before = LOAD(distance + k);
+            const masks shorter = (masks)(way < before);
+            const lanes now = choose(shorter, way, before);
+            STORE(via + k, choose(shorter, (lanes)from, LOAD(via + k)));
+            STORE(distance + k, now);
+            block = lesser(now, block);
+        }
+        const double block_least = least_lane(block);
+        r->block_least[j / TRANSPORT_BLOCK] = block_least;
+        least = block_least < least ? block_least : least;
+    }
+
+    const int64_t tail = j;
+    double tail_least = INFINITY;
+    for (; j < r->n; j++) {
+        const double way = row[j] - price[j] - shift;
+        if (way < distance[j]) {
+            distance[j] = way;
+            via[j] = r->from;
+        }
+        tail_least = distance[j] < tail_least ? distance[j] : tail_least;
+    }
+    if (tail < r->n)
+        r->block_least[tail / TRANSPORT_BLOCK] = tail_least;
+    return tail_least < least ? tail_least : least;
+}
+
+/* ---- squared distances: some columns of some rows of y at a time, transposed ---- */
+
+enum { Y_ROWS = 32, Y_COLUMNS = 64 };
+
+/* Rows past the last are zero. */
+static void transpose(int64_t dim, int64_t rows, int64_t columns, const float *y,
+                      double tile[Y_COLUMNS][Y_ROWS])
+{
+    for (int64_t k = 0; k < columns; k++)
+        for (int64_t j = 0; j < Y_ROWS; j++)
+            tile[k][j] = j < rows ? (double)y[j * dim + k] : 0.0;
+}
+
+/* Adds the tile's columns to sums [Y_ROWS]. */
+static void add_squares(int64_t columns, const float *x, double tile[Y_COLUMNS][Y_ROWS],
+                        double *sums)
+{
+    for (int half = 0; half < Y_ROWS; half += Y_ROWS / 2) {
+        lanes sum[Y_ROWS / 2 / LANES];
+        for (int l = 0; l < Y_ROWS / 2 / LANES; l++)
+            sum[l] = LOAD(sums + half + l * LANES);
+        for (int64_t k = 0; k < columns; k++) {
+            const lanes at = all(x[k]);
+            for (int l = 0; l < Y_ROWS / 2 / LANES; l++) {
+                const lanes off = at - LOAD(tile[k] + half + l * LANES);
+                sum[l] += off * off;
+            }
+        }
+        for (int l = 0; l < Y_ROWS / 2 / LANES; l++)
+            STORE(sums + half + l * LANES, sum[l]);
+    }
+}
+
+static void squared_distances(int64_t dim, int64_t n, const float *x, int64_t m, const float *y,
+                              double *cost)
+{
+    double tile[Y_COLUMNS][Y_ROWS];
+    for (int64_t j = 0; j < m; j += Y_ROWS) {
+        const int64_t rows = m - j < Y_ROWS ? m - j : Y_ROWS;
+        for (int64_t k = 0; k < dim; k += Y_COLUMNS) {
+            const int64_t columns = dim - k < Y_COLUMNS ? dim - k : Y_COLUMNS;
+            transpose(dim, rows, columns, y + j * dim + k, tile);
+            for (int64_t i = 0; i < n; i++) {
+                double sums[Y_ROWS] = {0}, *to = cost + i * m + j;
+                for (int64_t l = 0; k > 0 && l < rows; l++)
+                    sums[l] = to[l];
+                add_squares(columns, x + i * dim + k, tile, sums);
+                for (int64_t l = 0; l < rows; l++)
+                    to[l] = sums[l];
+            }
+        }
+    }
+}
+
+const struct transport_kernels TRANSPORT_KERNELS_NAME = {
+    .lower = lower,
+    .least_two = least_two,
+    .relax = relax,
+    .squared_distances = squared_distances,
+};
