@@ -26,6 +26,7 @@
 #define FLOWMATCH_FLOWMATCH_H
 
 #include "context.h"
+#include "coupling.h"
 #include "loss.h"
 #include "metrics.h"
 #include "model.h"

@@ -2,6 +2,7 @@
 #ifndef FLOWMATCH_TRAINER_H
 #define FLOWMATCH_TRAINER_H
 
+#include "coupling.h"
 #include "loss.h"
 #include "model.h"
 #include "optimizer.h"
@@ -25,8 +26,9 @@ typedef struct fmatch_trainer_config {
     uint32_t struct_size; /**< written by init */
     int32_t batch;        /**< rows of a step, 1 to 2^24. Default 256. */
     uint64_t seed;        /**< of noise, data, times and all else that is drawn. Default 0. */
-    const fmatch_time_config *time; /**< how t is drawn; NULL: uniformly */
-    const fmatch_loss_config *loss; /**< NULL: the mean square */
+    const fmatch_time_config *time;         /**< how t is drawn; NULL: uniformly */
+    const fmatch_loss_config *loss;         /**< NULL: the mean square */
+    const fmatch_coupling_config *coupling; /**< NULL: independent noise and data */
     /**
      * Share of rows that are trained under the null condition, 0 to 1, where the model accepts it.
      * Default 0.1, as Ho and Salimans 2022 recommend.

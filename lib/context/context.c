@@ -172,6 +172,11 @@ void context_release(fmatch_context *context)
     destroy_services(&c);
 }
 
+bool context_is_parallel(const fmatch_context *context)
+{
+    return context->executor.run || context->pool;
+}
+
 void context_run(fmatch_context *context, int64_t tasks,
                  void (*task)(void *argument, int64_t index), void *argument)
 {

@@ -28,6 +28,9 @@ struct fmatch_context {
 fmatch_context *context_retain(fmatch_context *context);
 void context_release(fmatch_context *context);
 
+/* May tasks run on more than the calling thread? */
+bool context_is_parallel(const fmatch_context *context);
+
 /* Runs task(argument, 0) to task(argument, tasks - 1) on the context's threads, in any order. What
  * a task does must depend on its number alone. */
 void context_run(fmatch_context *context, int64_t tasks,

@@ -3,6 +3,7 @@
 #include "base/status.h"
 #include "model/mlp_model.h"
 #include "path/path.h"
+#include "train/pairs.h"
 
 #include <math.h>
 #include <string.h>
@@ -100,7 +101,7 @@ bool batch_is_alone(const struct batch_origin *origin)
     const struct batch_plan *plan = origin->plan;
     const bool data_given = origin->given && origin->given->target;
     const bool noise_given = origin->given && origin->given->noise;
-    return time_sampler_on_calling_thread(plan->times) ||
+    return (plan->pairs && !origin->given) || time_sampler_on_calling_thread(plan->times) ||
            (!data_given && plan->target->kind->on_calling_thread) ||
            (!noise_given && plan->model->noise->kind->on_calling_thread);
 }
@@ -164,6 +165,8 @@ fmatch_status batch_draw(const struct batch *batch, const struct batch_origin *o
     const struct batch_sides to = batch_sides_from(&batch->sides, &batch->shape, first);
     if (origin->given)
         return take_given(batch, origin, first, n, &to);
+    if (origin->plan->pairs)
+        return pairs_copy(origin->plan->pairs, origin->plan, origin->first_row + first, n, &to);
     return batch_draw_sides(origin->plan, origin->first_row + first, n, &to);
 }
 

@@ -52,11 +52,14 @@ struct batch_streams {
     uint32_t noise, data, time, path_noise, dropout, coupling;
 };
 
+struct pairs;
+
 /* Where the rows of batch after batch come from. */
 struct batch_plan {
     const fmatch_model *model;   /* whose noise, path and standardisation are used */
     const fmatch_source *target; /* or NULL, where the caller gives rows */
     const struct time_sampler *times;
+    struct pairs *pairs; /* coupled rows; NULL: sides are independent */
     struct batch_streams streams;
     uint64_t seed;
     int64_t batch;  /* rows of a step, for stratified times */

@@ -24,6 +24,14 @@ fmatch_status settings_create(struct settings *settings, const fmatch_model *mod
         time_sampler_create(&settings->times, allocator, config->time, range.from, range.to);
     status_keep(&told);
     status = first_of(status, &told, loss_create(&settings->loss, config->loss, model->dim));
+    const struct coupling_shape shape = {.dim = model->dim,
+                                         .condition_dim = model->condition.columns,
+                                         .classes = model->condition.classes,
+                                         .batch = config->batch};
+    status_keep(&told);
+    status =
+        first_of(status, &told,
+                 coupling_create(&settings->coupling, model->context, config->coupling, &shape));
     if (status != FMATCH_OK)
         settings_destroy(settings, allocator);
     return status;
@@ -31,6 +39,7 @@ fmatch_status settings_create(struct settings *settings, const fmatch_model *mod
 
 void settings_destroy(struct settings *settings, const fmatch_allocator *allocator)
 {
+    coupling_destroy(settings->coupling);
     loss_destroy(&settings->loss);
     time_sampler_destroy(&settings->times, allocator);
     *settings = (struct settings){0};

@@ -6,12 +6,14 @@
 #include <flowmatch/trainer.h>
 
 #include "model/model.h"
+#include "path/coupling.h"
 #include "path/time_sampler.h"
 #include "train/loss.h"
 
 struct settings {
     struct time_sampler times;
     struct loss loss;
+    struct coupling *coupling; /* NULL: sides are independent */
 };
 
 /* On failure nothing is held, and each user's destroy has been called, unless its struct could not

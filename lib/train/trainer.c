@@ -9,6 +9,7 @@
 #include "train/batch.h"
 #include "train/gradient.h"
 #include "train/optimizer.h"
+#include "train/pairs.h"
 #include "train/settings.h"
 
 #include <math.h>
@@ -30,6 +31,7 @@ struct fmatch_trainer {
     int32_t batch;
     struct settings settings;
     struct batch_plan plan, evaluation;
+    struct pairs pairs, evaluation_pairs;
 
     int64_t steps; /* taken */
     int64_t rows;  /* of the streams of noise, data and times that these steps used up */
@@ -137,6 +139,8 @@ static void release(fmatch_trainer *trainer)
     const fmatch_allocator *allocator = allocator_of(trainer);
     gradient_destroy(&trainer->gradient);
     batch_destroy(&trainer->room, allocator);
+    pairs_destroy(&trainer->pairs, allocator);
+    pairs_destroy(&trainer->evaluation_pairs, allocator);
     settings_destroy(&trainer->settings, allocator);
     allocation_destroy(allocator, trainer->parameters);
     allocation_destroy(allocator, trainer->losses);
@@ -192,6 +196,22 @@ static void plan_batches(fmatch_trainer *t, const fmatch_trainer_config *config)
                                          .noisy = path_is_noisy(t->model->path)};
 }
 
+/* Blocks of coupled rows, for training and for evaluation. The caller's own rows are paired as they
+ * come. */
+static fmatch_status hold_pairs(fmatch_trainer *t)
+{
+    struct coupling *coupling = t->settings.coupling;
+    if (!coupling || !t->target)
+        return FMATCH_OK;
+    const int64_t rows = coupling_rows_together(coupling);
+    const struct batch_shape *shape = &t->room.shape;
+    RETURN_IF_FAILED(pairs_create(&t->pairs, coupling, allocator_of(t), shape, rows));
+    t->plan.pairs = &t->pairs;
+    RETURN_IF_FAILED(pairs_create(&t->evaluation_pairs, coupling, allocator_of(t), shape, rows));
+    t->evaluation.pairs = &t->evaluation_pairs;
+    return FMATCH_OK;
+}
+
 /* Takes over the settings. */
 static fmatch_status create(fmatch_trainer **trainer, fmatch_model *model,
                             fmatch_optimizer *optimizer, const fmatch_source *target,
@@ -210,6 +230,8 @@ static fmatch_status create(fmatch_trainer **trainer, fmatch_model *model,
     *settings = (struct settings){0};
     plan_batches(t, config);
     fmatch_status status = hold_parameters(t);
+    if (status == FMATCH_OK)
+        status = hold_pairs(t);
     if (status == FMATCH_OK)
         status = reserve_rows(t, t->batch, t->room.shape.weighted);
     if (status == FMATCH_OK)
@@ -276,15 +298,29 @@ void fmatch_trainer_destroy(fmatch_trainer **trainer)
 
 /* ---- steps ---- */
 
-/* Loss and gradient of n rows, drawn or given. */
-static fmatch_status differentiate(fmatch_trainer *trainer, const fmatch_batch *given, int64_t n,
-                                   double *loss)
+static void couple_ahead(void *user)
 {
+    fmatch_trainer *trainer = user;
+    pairs_couple_ahead(&trainer->pairs, &trainer->plan);
+}
+
+/* While a step runs, another thread may pair the rows of the next one. */
+static bool has_work_ahead(fmatch_trainer *trainer, bool more)
+{
+    return more && trainer->plan.pairs && context_is_parallel(trainer->model->context) &&
+           pairs_plan_ahead(&trainer->pairs, &trainer->plan, trainer->rows + trainer->batch);
+}
+
+/* Loss and gradient of n rows, drawn or given; `more` of the drawn ones will follow. */
+static fmatch_status differentiate(fmatch_trainer *trainer, const fmatch_batch *given, int64_t n,
+                                   bool more, double *loss)
+{
+    const struct gradient_aside ahead = {.run = couple_ahead, .user = trainer};
     const struct batch_origin origin = {
         .plan = &trainer->plan, .given = given, .first_row = trainer->rows};
     trainer->has_gradient = false;
     RETURN_IF_FAILED(gradient_run(&trainer->gradient, trainer->parameters, &trainer->room, &origin,
-                                  n, NULL, loss));
+                                  n, has_work_ahead(trainer, more) ? &ahead : NULL, loss));
     if (!isfinite(*loss))
         return status_fail(FMATCH_ERROR_NOT_FINITE,
                            "loss is %s; a smaller learning rate or standardised data may help",
@@ -298,9 +334,9 @@ static fmatch_status differentiate(fmatch_trainer *trainer, const fmatch_batch *
 
 /* Parameters and counters change only if all of it is finite. */
 static fmatch_status take_step(fmatch_trainer *trainer, const fmatch_batch *given, int64_t n,
-                               double *loss)
+                               bool more, double *loss)
 {
-    RETURN_IF_FAILED(differentiate(trainer, given, n, loss));
+    RETURN_IF_FAILED(differentiate(trainer, given, n, more, loss));
     if (!optimizer_step(trainer->optimizer, gradient_result(&trainer->gradient),
                         trainer->parameters))
         return status_fail(
@@ -383,9 +419,9 @@ static fmatch_status reporter_step(struct reporter *r, fmatch_trainer *trainer, 
     return status_of_callback("report", answer);
 }
 
-static fmatch_status run_step(fmatch_trainer *trainer, double *loss)
+static fmatch_status run_step(fmatch_trainer *trainer, bool more, double *loss)
 {
-    const fmatch_status status = take_step(trainer, NULL, trainer->batch, loss);
+    const fmatch_status status = take_step(trainer, NULL, trainer->batch, more, loss);
     if (status != FMATCH_OK)
         status_prefix("step %lld: ", (long long)trainer->steps + 1);
     return status;
@@ -396,7 +432,7 @@ static fmatch_status run_steps(fmatch_trainer *trainer, int64_t steps, struct re
     for (int64_t i = 1; i <= steps; i++) {
         double loss;
         RETURN_IF_FAILED(reserve_losses(trainer, steps - i + 1));
-        RETURN_IF_FAILED(run_step(trainer, &loss));
+        RETURN_IF_FAILED(run_step(trainer, i < steps, &loss));
         RETURN_IF_FAILED(reporter_step(reporter, trainer, i, loss));
     }
     return FMATCH_OK;
@@ -463,7 +499,7 @@ static fmatch_status run_batch(fmatch_trainer *trainer, const fmatch_batch *batc
     RETURN_IF_FAILED(reserve_losses(trainer, 1));
     RETURN_IF_FAILED(parameter_store_reserve(&trainer->model->store));
     RETURN_IF_FAILED(reserve_rows(trainer, given.n, given.weight != NULL));
-    RETURN_IF_FAILED(take_step(trainer, &given, given.n, loss));
+    RETURN_IF_FAILED(take_step(trainer, &given, given.n, false, loss));
     return publish(trainer);
 }
 
@@ -473,7 +509,7 @@ static fmatch_status evaluate_batch(fmatch_trainer *trainer, const fmatch_batch 
     fmatch_batch given;
     RETURN_IF_FAILED(read_batch(trainer, batch, &given));
     RETURN_IF_FAILED(reserve_rows(trainer, given.n, given.weight != NULL));
-    return differentiate(trainer, &given, given.n, loss);
+    return differentiate(trainer, &given, given.n, false, loss);
 }
 
 fmatch_status fmatch_trainer_run_batch(fmatch_trainer *trainer, const fmatch_batch *batch,
@@ -524,6 +560,7 @@ static fmatch_status evaluate(fmatch_trainer *trainer, uint64_t seed, int64_t n,
         return status_fail(FMATCH_ERROR_STATE, "the trainer was created without a target");
 
     trainer->evaluation.seed = seed;
+    pairs_forget(&trainer->evaluation_pairs);
     struct batch_origin origin = {.plan = &trainer->evaluation};
     double sum = 0.0;
     for (; origin.first_row < n; origin.first_row += trainer->batch) {

@@ -1,0 +1,500 @@
+#include "path/coupling.h"
+
+#include "base/configuration.h"
+#include "base/log.h"
+#include "base/status.h"
+#include "path/assignment.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { ROWS_MAX = 16384 };
+
+struct coupling {
+    fmatch_context *context;
+    fmatch_coupling_config config;
+    fmatch_coupling_callbacks callbacks;
+    struct coupling_shape shape;
+    int64_t rows;            /* coupled at once */
+    bool by_class, weighted; /* labels among themselves; distances of conditions count */
+    struct assignment assignment;
+    double *cost; /* [rows, rows] */
+    /* Rows of one class, side by side, and where they came from. */
+    float *noise, *target, *condition;
+    int32_t *origin, *permutation, *noise_row, *target_row;
+    float *uniform;
+};
+
+/* ---- the configuration ---- */
+
+void fmatch_coupling_config_init_sized(fmatch_coupling_config *config, size_t size)
+{
+    const fmatch_coupling_config recommended = {.kind = FMATCH_COUPLING_INDEPENDENT,
+                                                .condition_rate = 0.05};
+    configuration_write(config, size, &recommended, sizeof recommended);
+}
+
+static fmatch_status check_condition(const fmatch_coupling_config *c,
+                                     const struct coupling_shape *shape)
+{
+    const int32_t plain = shape->condition_dim - (shape->classes > 0);
+    CHECK_RANGE("coupling->condition", c->condition, FMATCH_CONDITION_COUPLING_AUTO,
+                FMATCH_CONDITION_COUPLING_NONE);
+    const bool weight = c->condition == FMATCH_CONDITION_COUPLING_WEIGHT;
+    const bool adaptive = c->condition == FMATCH_CONDITION_COUPLING_ADAPTIVE;
+    if (c->condition == FMATCH_CONDITION_COUPLING_CLASSES && shape->classes == 0)
+        return status_fail(FMATCH_ERROR_ARGUMENT,
+                           "coupling->condition is CLASSES; the conditions have no labels");
+    if ((weight || adaptive) && plain == 0)
+        return status_fail(
+            FMATCH_ERROR_ARGUMENT,
+            "coupling->condition is %s; there is no column of a condition that is no "
+            "label",
+            weight ? "WEIGHT" : "ADAPTIVE");
+    const struct interval positive = {.lowest = 0, .highest = 1e30};
+    const struct interval share = {.lowest = 0, .highest = 1, .open_below = true};
+    RETURN_IF_FAILED(
+        configuration_check_double("coupling->condition_weight", c->condition_weight, positive));
+    if (!weight && c->condition_weight > 0)
+        return status_fail(FMATCH_ERROR_ARGUMENT,
+                           "coupling->condition_weight is %s; it is for "
+                           "FMATCH_CONDITION_COUPLING_WEIGHT",
+                           NUMBER(c->condition_weight));
+    return configuration_check_double("coupling->condition_rate", c->condition_rate, share);
+}
+
+static fmatch_status check_callbacks(const fmatch_coupling_config *c)
+{
+    if ((c->kind == FMATCH_COUPLING_CALLBACK) != (c->callbacks != NULL))
+        return status_fail(FMATCH_ERROR_ARGUMENT, "coupling->callbacks is %s",
+                           c->callbacks ? "not NULL; it is for FMATCH_COUPLING_CALLBACK"
+                                        : "NULL; FMATCH_COUPLING_CALLBACK needs it");
+    if (!c->callbacks)
+        return FMATCH_OK;
+    RETURN_IF_FAILED(configuration_check_flags("coupling->callbacks->flags", c->callbacks->flags));
+    if (!c->callbacks->pair)
+        return status_fail(FMATCH_ERROR_ARGUMENT, "coupling->callbacks->pair is NULL");
+    return FMATCH_OK;
+}
+
+static fmatch_status check_config(const fmatch_coupling_config *c,
+                                  const struct coupling_shape *shape)
+{
+    CHECK_RANGE("coupling->kind", c->kind, FMATCH_COUPLING_INDEPENDENT, FMATCH_COUPLING_CALLBACK);
+    CHECK_RANGE("coupling->pairing", c->pairing, FMATCH_PAIRING_PERMUTATION,
+                FMATCH_PAIRING_REPLACEMENT);
+    RETURN_IF_FAILED(configuration_check_flags("coupling->flags", c->flags));
+    RETURN_IF_FAILED(check_callbacks(c));
+    if (c->kind == FMATCH_COUPLING_INDEPENDENT)
+        return FMATCH_OK;
+    if (c->pairing != FMATCH_PAIRING_PERMUTATION && c->kind != FMATCH_COUPLING_EXACT)
+        return status_fail(FMATCH_ERROR_ARGUMENT,
+                           "coupling->pairing is REPLACEMENT; it is for FMATCH_COUPLING_EXACT");
+    CHECK_RANGE("config->batch", shape->batch, 1, INT32_MAX);
+    CHECK_RANGE("coupling->batch", c->batch, 0, ROWS_MAX);
+    if (c->batch > 0 && c->batch % shape->batch != 0)
+        return status_fail(FMATCH_ERROR_ARGUMENT,
+                           "coupling->batch is %d; it must be a multiple of the training's, %lld",
+                           (int)c->batch, (long long)shape->batch);
+    if (c->batch == 0 && shape->batch > ROWS_MAX)
+        return status_fail(FMATCH_ERROR_ARGUMENT,
+                           "batch is %lld; at most %d rows can be coupled together",
+                           (long long)shape->batch, (int)ROWS_MAX);
+    return check_condition(c, shape);
+}
+
+/* ---- creation ---- */
+
+static fmatch_status hold_memory(struct coupling *c)
+{
+    const fmatch_allocator *allocator = &c->context->allocator;
+    const int64_t n = c->rows, dim = c->shape.dim, columns = c->shape.condition_dim;
+    if (c->config.kind == FMATCH_COUPLING_CALLBACK)
+        return FMATCH_OK;
+    RETURN_IF_FAILED(assignment_create(&c->assignment, allocator, n));
+    c->cost = allocation_create(allocator, n * n, sizeof *c->cost);
+    c->noise = allocation_create(allocator, n * (2 * dim + columns + 1), sizeof *c->noise);
+    c->origin = allocation_create(allocator, 4 * n, sizeof *c->origin);
+    if (!c->cost || !c->noise || !c->origin)
+        return status_no_memory((size_t)(n * n) * sizeof *c->cost);
+    c->target = c->noise + n * dim;
+    c->condition = c->target + n * dim;
+    c->uniform = c->condition + n * columns;
+    c->permutation = c->origin + n;
+    c->noise_row = c->permutation + n;
+    c->target_row = c->noise_row + n;
+    return FMATCH_OK;
+}
+
+/* Distance alone makes the noise of a conditional model depend on its condition. */
+static void warn_of_conditions(const struct coupling *c)
+{
+    const bool ignored = c->shape.condition_dim > 0 &&
+                         c->config.condition == FMATCH_CONDITION_COUPLING_NONE &&
+                         c->config.kind != FMATCH_COUPLING_CALLBACK;
+    if (ignored)
+        log_write(&c->context->log, FMATCH_LOG_WARNING,
+                  "coupling->condition is NONE: under a condition, the model will be trained on "
+                  "noise that is not its noise distribution");
+}
+
+static fmatch_status create(struct coupling **coupling, fmatch_context *context,
+                            const fmatch_coupling_config *config,
+                            const fmatch_coupling_callbacks *callbacks,
+                            const struct coupling_shape *shape)
+{
+    struct coupling *c = allocation_create(&context->allocator, 1, sizeof *c);
+    if (!c)
+        return status_no_memory(sizeof *c);
+    c->context = context_retain(context);
+    c->config = *config;
+    c->shape = *shape;
+    c->rows = config->batch > 0 ? config->batch : shape->batch;
+    const int32_t mode = config->condition;
+    const bool automatic = mode == FMATCH_CONDITION_COUPLING_AUTO;
+    c->by_class = shape->classes > 0 && (automatic || mode == FMATCH_CONDITION_COUPLING_CLASSES);
+    c->weighted = shape->condition_dim > (shape->classes > 0) &&
+                  (automatic || mode == FMATCH_CONDITION_COUPLING_WEIGHT ||
+                   mode == FMATCH_CONDITION_COUPLING_ADAPTIVE);
+    const fmatch_status status = hold_memory(c);
+    if (status != FMATCH_OK) {
+        coupling_destroy(c);
+        return status;
+    }
+    c->callbacks = *callbacks;
+    warn_of_conditions(c);
+    *coupling = c;
+    return FMATCH_OK;
+}
+
+fmatch_status coupling_create(struct coupling **coupling, fmatch_context *context,
+                              const fmatch_coupling_config *config,
+                              const struct coupling_shape *shape)
+{
+    *coupling = NULL;
+    if (!config)
+        return FMATCH_OK;
+    fmatch_coupling_config given;
+    fmatch_coupling_callbacks callbacks = {0};
+    RETURN_IF_FAILED(configuration_read(&given, sizeof given, sizeof given, config, "coupling"));
+    if (given.callbacks)
+        RETURN_IF_FAILED(configuration_read(&callbacks, sizeof callbacks, sizeof callbacks,
+                                            given.callbacks, "coupling->callbacks"));
+    fmatch_status status = check_config(&given, shape);
+    given.callbacks = NULL; /* the caller's; ours is the copy */
+    if (status == FMATCH_OK && given.kind != FMATCH_COUPLING_INDEPENDENT)
+        status = create(coupling, context, &given, &callbacks, shape);
+    if (status != FMATCH_OK)
+        status_keep_and_destroy(callbacks.destroy, callbacks.user);
+    return status;
+}
+
+void coupling_destroy(struct coupling *c)
+{
+    if (!c)
+        return;
+    fmatch_context *context = c->context;
+    const fmatch_allocator *allocator = &context->allocator;
+    status_keep_and_destroy(c->callbacks.destroy, c->callbacks.user);
+    allocation_destroy(allocator, c->origin);
+    allocation_destroy(allocator, c->noise);
+    allocation_destroy(allocator, c->cost);
+    assignment_destroy(&c->assignment, allocator);
+    allocation_destroy(allocator, c);
+    context_release(context);
+}
+
+int64_t coupling_rows_together(const struct coupling *c)
+{
+    return c->rows;
+}
+
+bool coupling_on_calling_thread(const struct coupling *c)
+{
+    return c->config.kind == FMATCH_COUPLING_CALLBACK;
+}
+
+/* ---- costs ---- */
+
+/* Rows side by side of which the costs are computed. */
+struct block {
+    int64_t n;
+    const float *noise, *target, *condition;
+};
+
+/* Squared distance of the conditions of rows i and j, labels left out. The null condition is far
+ * from all others. */
+static double condition_distance(const struct coupling *c, const struct block *b, int64_t i,
+                                 int64_t j)
+{
+    const int32_t columns = c->shape.condition_dim, first = c->shape.classes > 0;
+    const float *x = b->condition + i * columns, *y = b->condition + j * columns;
+    const double far = 1e6;
+    if (isnan(x[0]) || isnan(y[0]))
+        return isnan(x[0]) && isnan(y[0]) ? 0.0 : far;
+    double sum = 0.0;
+    for (int32_t k = first; k < columns; k++)
+        sum += ((double)x[k] - y[k]) * ((double)x[k] - y[k]);
+    return sum;
+}
+
+/* Share of pairs that are as cheap as their data with the noise it came with. */
+static double share_of_cheap(const struct coupling *c, const struct block *b, double weight)
+{
+    const double *cost = c->cost;
+    int64_t count = 0;
+    for (int64_t i = 0; i < b->n; i++)
+        for (int64_t j = 0; j < b->n; j++) {
+            const double own = cost[j * b->n + j], here = cost[i * b->n + j];
+            count += here <= own && here + weight * condition_distance(c, b, i, j) <= own;
+        }
+    return (double)count / ((double)b->n * (double)b->n);
+}
+
+/* The weight at which that share is the rate: Cheng and Schwing 2025, section 3.3. Doubled from 100
+ * while too many are cheap, then halved. */
+static double adaptive_weight(const struct coupling *c, const struct block *b)
+{
+    const double rate = c->config.condition_rate, tolerance = 1e-3, most = 1e8;
+    double low = 0.0, high = 100.0;
+    if (share_of_cheap(c, b, 0.0) < rate)
+        return 0.0;
+    while (share_of_cheap(c, b, high) > rate) {
+        if (high >= most)
+            return most;
+        low = high;
+        high *= 2.0;
+    }
+    while (high - low > tolerance * high) {
+        const double middle = 0.5 * (low + high);
+        const double share = share_of_cheap(c, b, middle);
+        if (fabs(share - rate) <= tolerance)
+            return middle;
+        if (share > rate)
+            low = middle;
+        else
+            high = middle;
+    }
+    return high;
+}
+
+static void fill_cost(struct coupling *c, const struct block *b)
+{
+    assignment_fill_cost(&c->assignment, c->shape.dim, b->n, b->noise, b->n, b->target, c->cost);
+    if (!c->weighted || !b->condition)
+        return;
+    const double weight = c->config.condition == FMATCH_CONDITION_COUPLING_WEIGHT
+                              ? c->config.condition_weight
+                              : adaptive_weight(c, b);
+    for (int64_t i = 0; weight > 0.0 && i < b->n; i++)
+        for (int64_t j = 0; j < b->n; j++)
+            c->cost[i * b->n + j] += weight * condition_distance(c, b, i, j);
+}
+
+/* ---- pairs of a block, by kind ---- */
+
+/* Where the random numbers of a block come from: elements `first` and on of the stream. */
+struct draws {
+    const struct random_stream *stream;
+    int64_t first;
+};
+
+static int64_t uniform_index(float u, int64_t n)
+{
+    const int64_t index = (int64_t)((double)u * (double)n);
+    return index < n ? index : n - 1;
+}
+
+/* Data stay in order, so that an epoch's do. */
+static void pair_exactly(struct coupling *c, const struct draws *draws, int64_t n,
+                         int32_t *noise_row, int32_t *target_row)
+{
+    (void)assignment_solve(&c->assignment, n, c->cost, c->permutation);
+    if (c->config.pairing == FMATCH_PAIRING_PERMUTATION) {
+        for (int32_t i = 0; i < n; i++) {
+            noise_row[c->permutation[i]] = i;
+            target_row[i] = i;
+        }
+        return;
+    }
+    random_stream_uniform(draws->stream, 0, (uint64_t)draws->first, n, c->uniform);
+    for (int64_t k = 0; k < n; k++) {
+        noise_row[k] = (int32_t)uniform_index(c->uniform[k], n);
+        target_row[k] = c->permutation[noise_row[k]];
+    }
+}
+
+static fmatch_status pair_block(struct coupling *c, const struct draws *draws,
+                                const struct block *b, int32_t *noise_row, int32_t *target_row)
+{
+    fill_cost(c, b);
+    pair_exactly(c, draws, b->n, noise_row, target_row);
+    return FMATCH_OK;
+}
+
+/* ---- classes ---- */
+
+/* The class of a row; the null condition is one more. */
+static int32_t class_of(const struct coupling *c, const float *condition, int64_t i)
+{
+    const float label = condition[i * c->shape.condition_dim];
+    return label >= 0 && label < (float)c->shape.classes ? (int32_t)label : c->shape.classes;
+}
+
+static void copy_row(int64_t columns, const float *from, int64_t i, float *to, int64_t k)
+{
+    memcpy(to + k * columns, from + i * columns, (size_t)columns * sizeof *to);
+}
+
+/* Rows of one class side by side; returns how many. */
+static int64_t gather_class(struct coupling *c, const struct coupling_rows *rows, int32_t label)
+{
+    int64_t n = 0;
+    for (int64_t i = 0; i < c->rows; i++) {
+        if (class_of(c, rows->condition, i) != label)
+            continue;
+        copy_row(c->shape.dim, rows->noise, i, c->noise, n);
+        copy_row(c->shape.dim, rows->target, i, c->target, n);
+        copy_row(c->shape.condition_dim, rows->condition, i, c->condition, n);
+        c->origin[n++] = (int32_t)i;
+    }
+    return n;
+}
+
+/* A class's pairs stand where its rows stood, so that data stay in order here, too. */
+static fmatch_status pair_classes(struct coupling *c, const struct coupling_rows *rows,
+                                  const struct draws *all, int32_t *noise_row, int32_t *target_row)
+{
+    struct draws draws = *all;
+    for (int32_t label = 0; label <= c->shape.classes; label++) {
+        const int64_t n = gather_class(c, rows, label);
+        if (n == 0)
+            continue;
+        const struct block block = {
+            .n = n, .noise = c->noise, .target = c->target, .condition = c->condition};
+        RETURN_IF_FAILED(pair_block(c, &draws, &block, c->noise_row, c->target_row));
+        for (int64_t k = 0; k < n; k++) {
+            noise_row[c->origin[k]] = c->origin[c->noise_row[k]];
+            target_row[c->origin[k]] = c->origin[c->target_row[k]];
+        }
+        draws.first += n;
+    }
+    return FMATCH_OK;
+}
+
+/* ---- a user's pairs ---- */
+
+static fmatch_status check_pairs(const char *name, int64_t n, const int32_t *row)
+{
+    for (int64_t i = 0; i < n; i++)
+        if (row[i] < 0 || row[i] >= n)
+            return status_fail(FMATCH_ERROR_ARGUMENT,
+                               "pair: %s[%lld] is %d; it must be between 0 and %lld", name,
+                               (long long)i, (int)row[i], (long long)n - 1);
+    return FMATCH_OK;
+}
+
+static fmatch_status pair_by_user(const struct coupling *c, const struct coupling_rows *rows,
+                                  const struct draws *draws, int32_t *noise_row,
+                                  int32_t *target_row)
+{
+    struct fmatch_random random = random_lend(draws->stream, draws->first, c->rows);
+    struct status_kept kept;
+    status_keep(&kept);
+    const int32_t code = c->callbacks.pair(
+        c->callbacks.user, &random, c->rows, c->shape.dim, rows->noise, rows->target,
+        rows->condition ? c->shape.condition_dim : 0, rows->condition, noise_row, target_row);
+    status_restore(&kept);
+    RETURN_IF_FAILED(status_of_callback("pair", code));
+    RETURN_IF_FAILED(check_pairs("noise_row", c->rows, noise_row));
+    return check_pairs("target_row", c->rows, target_row);
+}
+
+fmatch_status coupling_solve(struct coupling *c, const struct coupling_rows *rows,
+                             const struct random_stream *stream, int64_t first_row,
+                             int32_t *noise_row, int32_t *target_row)
+{
+    const struct draws draws = {.stream = stream, .first = first_row};
+    if (c->config.kind == FMATCH_COUPLING_CALLBACK)
+        return pair_by_user(c, rows, &draws, noise_row, target_row);
+    if (c->by_class && rows->condition)
+        return pair_classes(c, rows, &draws, noise_row, target_row);
+    const struct block all = {
+        .n = c->rows, .noise = rows->noise, .target = rows->target, .condition = rows->condition};
+    return pair_block(c, &draws, &all, noise_row, target_row);
+}
+
+/* ---- the public function ---- */
+
+static fmatch_status check_given(const fmatch_coupling_rows *given, fmatch_coupling_rows *rows)
+{
+    RETURN_IF_FAILED(configuration_read(rows, sizeof *rows, sizeof *rows, given, "rows"));
+    CHECK_RANGE("rows->dim", rows->dim, 1, 65536);
+    CHECK_RANGE("rows->n", rows->n, 1, ROWS_MAX);
+    CHECK_RANGE("rows->condition_dim", rows->condition_dim, 0, 65536);
+    CHECK_RANGE("rows->classes", rows->classes, 0, rows->condition_dim > 0 ? 65536 : 0);
+    if (!rows->noise || !rows->target)
+        return status_fail(FMATCH_ERROR_ARGUMENT, "rows->%s is NULL",
+                           rows->noise ? "target" : "noise");
+    if ((rows->condition_dim > 0) != (rows->condition != NULL))
+        return status_fail(FMATCH_ERROR_ARGUMENT,
+                           "rows->condition is %s while rows->condition_dim is %d",
+                           rows->condition ? "not NULL" : "NULL", (int)rows->condition_dim);
+    RETURN_IF_FAILED(status_check_finite("rows->noise", 0, rows->n, rows->dim, rows->noise));
+    RETURN_IF_FAILED(status_check_finite("rows->target", 0, rows->n, rows->dim, rows->target));
+    return rows->condition ? status_check_finite("rows->condition", 0, rows->n, rows->condition_dim,
+                                                 rows->condition)
+                           : FMATCH_OK;
+}
+
+static double mean_squared_distance(const fmatch_coupling_rows *rows, const int32_t *noise_row,
+                                    const int32_t *target_row)
+{
+    double sum = 0.0;
+    for (int64_t i = 0; i < rows->n; i++) {
+        const float *x = rows->noise + (int64_t)noise_row[i] * rows->dim;
+        const float *y = rows->target + (int64_t)target_row[i] * rows->dim;
+        for (int32_t j = 0; j < rows->dim; j++)
+            sum += ((double)x[j] - y[j]) * ((double)x[j] - y[j]);
+    }
+    return sum / (double)rows->n;
+}
+
+/* The rows as they are, where nothing couples them. */
+static fmatch_status solve(struct coupling *c, const fmatch_coupling_rows *rows,
+                           const struct random_stream *stream, int32_t *noise_row,
+                           int32_t *target_row)
+{
+    const struct coupling_rows asked = {
+        .noise = rows->noise, .target = rows->target, .condition = rows->condition};
+    if (c)
+        return coupling_solve(c, &asked, stream, 0, noise_row, target_row);
+    for (int32_t i = 0; i < rows->n; i++)
+        noise_row[i] = target_row[i] = i;
+    return FMATCH_OK;
+}
+
+fmatch_status fmatch_coupling_solve(fmatch_context *context, const fmatch_coupling_config *config,
+                                    uint64_t seed, const fmatch_coupling_rows *rows,
+                                    int32_t *noise_row, int32_t *target_row, double *cost)
+{
+    status_begin();
+    CHECK_NOT_NULL(context);
+    CHECK_NOT_NULL(noise_row);
+    CHECK_NOT_NULL(target_row);
+    fmatch_coupling_rows given;
+    RETURN_IF_FAILED(check_given(rows, &given));
+    const struct coupling_shape shape = {.dim = given.dim,
+                                         .condition_dim = given.condition_dim,
+                                         .classes = given.classes,
+                                         .batch = given.n};
+    struct coupling *c;
+    RETURN_IF_FAILED(coupling_create(&c, context, config, &shape));
+    const struct random_stream stream = {
+        .kernels = context->kernels, .seed = seed, .stream = STREAM_TRAIN_COUPLING};
+    const fmatch_status status = solve(c, &given, &stream, noise_row, target_row);
+    coupling_destroy(c);
+    if (status == FMATCH_OK && cost)
+        *cost = mean_squared_distance(&given, noise_row, target_row);
+    return status;
+}

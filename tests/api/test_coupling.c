@@ -1,0 +1,461 @@
+/* Couplings: pairs against assignments computed in other ways, and trainers that use them. */
+#include "fixtures.h"
+
+enum { N = 24, DIM = 2, COLUMNS = 2, CLASSES = 3 };
+
+struct sides {
+    float noise[N * DIM], target[N * DIM], condition[N * COLUMNS];
+};
+
+static struct sides make_sides(void)
+{
+    struct sides s;
+    fill_scattered(s.noise, N * DIM, -2, 2, 1);
+    fill_scattered(s.target, N * DIM, -3, 3, 2);
+    fill_scattered(s.condition, N * COLUMNS, -1, 1, 3);
+    for (int i = 0; i < N; i++)
+        s.condition[i * COLUMNS] = (float)((i * 7) % CLASSES);
+    return s;
+}
+
+static fmatch_coupling_rows rows_of(const struct sides *s, int32_t condition_dim, int32_t classes)
+{
+    return (fmatch_coupling_rows){.struct_size = sizeof(fmatch_coupling_rows),
+                                  .dim = DIM,
+                                  .n = N,
+                                  .noise = s->noise,
+                                  .target = s->target,
+                                  .condition = condition_dim > 0 ? s->condition : NULL,
+                                  .condition_dim = condition_dim,
+                                  .classes = classes};
+}
+
+static fmatch_coupling_config coupling_of(int32_t kind)
+{
+    fmatch_coupling_config config;
+    fmatch_coupling_config_init(&config);
+    config.kind = kind;
+    return config;
+}
+
+struct pairs {
+    int32_t noise_row[N], target_row[N];
+    double cost;
+};
+
+static struct pairs solve(void **state, const fmatch_coupling_config *config,
+                          const fmatch_coupling_rows *rows)
+{
+    struct pairs p;
+    expect_ok(fmatch_coupling_solve(context_of(state), config, 7, rows, p.noise_row, p.target_row,
+                                    &p.cost));
+    return p;
+}
+
+static double distance(const struct sides *s, int i, int j)
+{
+    double sum = 0;
+    for (int k = 0; k < DIM; k++)
+        sum += pow((double)s->noise[i * DIM + k] - s->target[j * DIM + k], 2);
+    return sum;
+}
+
+static void expect_permutation(const struct pairs *p)
+{
+    int seen[N] = {0};
+    for (int i = 0; i < N; i++) {
+        assert_int_equal(p->target_row[i], i);
+        seen[p->noise_row[i]]++;
+    }
+    for (int i = 0; i < N; i++)
+        expect_that(seen[i] == 1, "noise row %d comes %d times", i, seen[i]);
+}
+
+static double total_of(const struct pairs *p, double (*cost)(const struct sides *s, int i, int j),
+                       const struct sides *s)
+{
+    double total = 0;
+    for (int i = 0; i < N; i++)
+        total += cost(s, p->noise_row[i], p->target_row[i]);
+    return total;
+}
+
+/* The least total of a cost, from the solver by itself. */
+static double least_total(void **state, double (*cost)(const struct sides *s, int i, int j),
+                          const struct sides *s)
+{
+    double matrix[N * N], total;
+    int32_t permutation[N];
+    for (int i = 0; i < N; i++)
+        for (int j = 0; j < N; j++)
+            matrix[i * N + j] = cost(s, i, j);
+    expect_ok(fmatch_transport_solve_assignment(context_of(state), N, matrix, permutation, &total));
+    return total;
+}
+
+static void independent_sides_stay(void **state)
+{
+    const struct sides s = make_sides();
+    const fmatch_coupling_rows rows = rows_of(&s, 0, 0);
+    const struct pairs p = solve(state, NULL, &rows);
+    double wanted = 0;
+    for (int i = 0; i < N; i++) {
+        assert_true(p.noise_row[i] == i && p.target_row[i] == i);
+        wanted += distance(&s, i, i) / N;
+    }
+    expect_close(p.cost, wanted, 1e-12, "cost");
+}
+
+static void exact_pairs_are_the_cheapest(void **state)
+{
+    const struct sides s = make_sides();
+    const fmatch_coupling_rows rows = rows_of(&s, 0, 0);
+    const fmatch_coupling_config config = coupling_of(FMATCH_COUPLING_EXACT);
+    const struct pairs p = solve(state, &config, &rows);
+    expect_permutation(&p);
+    const double least = least_total(state, distance, &s);
+    expect_close(total_of(&p, distance, &s), least, 1e-9 * least, "total");
+    expect_close(p.cost, least / N, 1e-9 * least, "cost");
+}
+
+static void pairs_with_replacement_are_of_the_plan(void **state)
+{
+    const struct sides s = make_sides();
+    const fmatch_coupling_rows rows = rows_of(&s, 0, 0);
+    fmatch_coupling_config config = coupling_of(FMATCH_COUPLING_EXACT);
+    const struct pairs exact = solve(state, &config, &rows);
+    config.pairing = FMATCH_PAIRING_REPLACEMENT;
+    int counts[N] = {0};
+    enum { DRAWS = 200 };
+    for (uint64_t seed = 0; seed < DRAWS; seed++) {
+        struct pairs p;
+        expect_ok(fmatch_coupling_solve(context_of(state), &config, seed, &rows, p.noise_row,
+                                        p.target_row, NULL));
+        for (int i = 0; i < N; i++) {
+            assert_int_equal(exact.noise_row[p.target_row[i]], p.noise_row[i]);
+            counts[p.noise_row[i]]++;
+        }
+    }
+    for (int i = 0; i < N; i++)
+        expect_close(counts[i], DRAWS, Z * sqrt(DRAWS), "noise row %d", i);
+}
+
+static double within_classes(const struct sides *s, int i, int j)
+{
+    return distance(s, i, j) + (s->condition[i * COLUMNS] == s->condition[j * COLUMNS] ? 0 : 1e6);
+}
+
+static void labels_are_paired_among_themselves(void **state)
+{
+    const struct sides s = make_sides();
+    const fmatch_coupling_rows rows = rows_of(&s, COLUMNS, CLASSES);
+    fmatch_coupling_config config = coupling_of(FMATCH_COUPLING_EXACT);
+    config.condition = FMATCH_CONDITION_COUPLING_CLASSES;
+    const struct pairs p = solve(state, &config, &rows);
+    expect_permutation(&p);
+    const double least = least_total(state, within_classes, &s);
+    expect_close(total_of(&p, within_classes, &s), least, 1e-9 * least, "total");
+}
+
+static double weighted_distance(const struct sides *s, int i, int j)
+{
+    return distance(s, i, j) +
+           3.5 * pow((double)s->condition[i * COLUMNS + 1] - s->condition[j * COLUMNS + 1], 2);
+}
+
+static void conditions_weigh_in(void **state)
+{
+    const struct sides s = make_sides();
+    const fmatch_coupling_rows rows = rows_of(&s, COLUMNS, CLASSES);
+    fmatch_coupling_config config = coupling_of(FMATCH_COUPLING_EXACT);
+    config.condition = FMATCH_CONDITION_COUPLING_WEIGHT;
+    config.condition_weight = 3.5;
+    const struct pairs p = solve(state, &config, &rows);
+    const double least = least_total(state, weighted_distance, &s);
+    expect_close(total_of(&p, weighted_distance, &s), least, 1e-9 * least, "total");
+}
+
+/* The weight w at which a fifth of all pairs are as cheap as the data's own, to the tolerance that
+ * the paper gives, found by trying many. */
+static double adapted_weight;
+
+static double adapted_distance(const struct sides *s, int i, int j)
+{
+    return distance(s, i, j) +
+           adapted_weight *
+               pow((double)s->condition[i * COLUMNS + 1] - s->condition[j * COLUMNS + 1], 2);
+}
+
+static double share_of_cheap(const struct sides *s)
+{
+    int count = 0;
+    for (int i = 0; i < N; i++)
+        for (int j = 0; j < N; j++)
+            count += adapted_distance(s, i, j) <= distance(s, j, j);
+    return (double)count / (N * N);
+}
+
+static void adaptive_weight_gives_the_rate(void **state)
+{
+    const struct sides s = make_sides();
+    const fmatch_coupling_rows rows = rows_of(&s, COLUMNS, CLASSES);
+    fmatch_coupling_config config = coupling_of(FMATCH_COUPLING_EXACT);
+    config.condition = FMATCH_CONDITION_COUPLING_ADAPTIVE;
+    config.condition_rate = 0.2;
+    const struct pairs p = solve(state, &config, &rows);
+    adapted_weight = 0;
+    expect_that(share_of_cheap(&s) > 0.2, "share %g without weight", share_of_cheap(&s));
+    /* some weight whose share is the rate makes these pairs the cheapest */
+    bool found = false;
+    for (adapted_weight = 1e-3; adapted_weight < 1e4 && !found; adapted_weight *= 1.002)
+        if (fabs(share_of_cheap(&s) - 0.2) < 0.004) {
+            const double least = least_total(state, adapted_distance, &s);
+            found = fabs(total_of(&p, adapted_distance, &s) - least) < 1e-9 * least;
+        }
+    expect_that(found, "no weight of the rate %g gives these pairs", 0.2);
+    config.condition_rate = 1;
+    const struct pairs plain = solve(state, &config, &rows);
+    expect_close(total_of(&plain, distance, &s), least_total(state, distance, &s), 1e-9,
+                 "a rate of 1 needs no weight");
+}
+
+/* ---- a user's coupling ---- */
+
+static int32_t reversed(void *user, fmatch_random *random, int64_t n, int32_t dim,
+                        const float *noise, const float *target, int32_t condition_dim,
+                        const float *condition, int32_t *noise_row, int32_t *target_row)
+{
+    (void)random;
+    const int fault = user ? *(int *)user : 0;
+    if (fault == 1)
+        return -3;
+    assert_true(dim == DIM && noise && target && (condition_dim > 0) == (condition != NULL));
+    for (int32_t i = 0; i < n; i++) {
+        noise_row[i] = (int32_t)n - 1 - i;
+        target_row[i] = fault == 2 ? (int32_t)n : i;
+    }
+    return 0;
+}
+
+static void users_pair_as_they_like(void **state)
+{
+    const struct sides s = make_sides();
+    const fmatch_coupling_rows rows = rows_of(&s, COLUMNS, CLASSES);
+    int fault = 0;
+    const fmatch_coupling_callbacks callbacks = {
+        .struct_size = sizeof callbacks, .pair = reversed, .user = &fault};
+    fmatch_coupling_config config = coupling_of(FMATCH_COUPLING_CALLBACK);
+    config.callbacks = &callbacks;
+    struct pairs p = solve(state, &config, &rows);
+    for (int i = 0; i < N; i++)
+        assert_true(p.noise_row[i] == N - 1 - i && p.target_row[i] == i);
+    fault = 1;
+    expect_status(fmatch_coupling_solve(context_of(state), &config, 0, &rows, p.noise_row,
+                                        p.target_row, NULL),
+                  FMATCH_ERROR_CALLBACK);
+    assert_int_equal(fmatch_error_callback_code(), -3);
+    fault = 2;
+    expect_status(fmatch_coupling_solve(context_of(state), &config, 0, &rows, p.noise_row,
+                                        p.target_row, NULL),
+                  FMATCH_ERROR_ARGUMENT);
+    expect_detail("target_row[0]", "24");
+}
+
+/* ---- what is refused ---- */
+
+static void contradicting_settings_are_refused(void **state)
+{
+    static const struct {
+        fmatch_coupling_config config;
+        int32_t condition_dim, classes;
+        const char *word;
+    } cases[] = {
+        {{.kind = 99}, 0, 0, "kind"},
+        {{.kind = FMATCH_COUPLING_EXACT, .pairing = 2}, 0, 0, "pairing"},
+        {{.kind = FMATCH_COUPLING_EXACT, .batch = N + 1}, 0, 0, "multiple"},
+        {{.kind = FMATCH_COUPLING_EXACT, .batch = 16385}, 0, 0, "16384"},
+        {{.kind = FMATCH_COUPLING_EXACT, .condition = FMATCH_CONDITION_COUPLING_CLASSES},
+         COLUMNS,
+         0,
+         "labels"},
+        {{.kind = FMATCH_COUPLING_EXACT, .condition = FMATCH_CONDITION_COUPLING_ADAPTIVE},
+         1,
+         CLASSES,
+         "ADAPTIVE"},
+        {{.kind = FMATCH_COUPLING_EXACT, .condition_weight = 1}, COLUMNS, 0, "condition_weight"},
+        {{.kind = FMATCH_COUPLING_EXACT, .condition_rate = 2}, COLUMNS, 0, "condition_rate"},
+        {{.kind = FMATCH_COUPLING_CALLBACK}, 0, 0, "callbacks"},
+    };
+    const struct sides s = make_sides();
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        fmatch_coupling_config config = cases[i].config;
+        config.struct_size = sizeof config;
+        config.condition_rate = config.condition_rate ? config.condition_rate : 0.05;
+        const fmatch_coupling_rows rows = rows_of(&s, cases[i].condition_dim, cases[i].classes);
+        struct pairs p;
+        expect_status(fmatch_coupling_solve(context_of(state), &config, 0, &rows, p.noise_row,
+                                            p.target_row, NULL),
+                      FMATCH_ERROR_ARGUMENT);
+        expect_detail(cases[i].word);
+    }
+}
+
+/* ---- training ---- */
+
+enum { BATCH = 48 };
+
+static fmatch_source *make_target(fmatch_context *context)
+{
+    const float weights[] = {1, 1}, means[] = {-3, 0, 3, 1}, stds[] = {0.5f, 0.5f, 0.5f, 0.5f};
+    fmatch_source *source;
+    expect_ok(
+        fmatch_source_create_gaussian_mixture(&source, context, DIM, 2, weights, means, stds));
+    return source;
+}
+
+static fmatch_trainer *make_coupled(fmatch_context *context, fmatch_model *model,
+                                    const fmatch_coupling_config *coupling)
+{
+    fmatch_source *target = make_target(context);
+    fmatch_optimizer *optimizer = make_adam(context, 1e-2);
+    fmatch_trainer_config config;
+    fmatch_trainer_config_init(&config);
+    config.batch = BATCH;
+    config.seed = 5;
+    config.coupling = coupling;
+    fmatch_trainer *trainer;
+    expect_ok(fmatch_trainer_create(&trainer, model, optimizer, target, &config));
+    fmatch_optimizer_destroy(&optimizer);
+    fmatch_source_destroy(&target);
+    return trainer;
+}
+
+/* The coupling's pairs are nearer, so the loss of a velocity of nearly 0 is the mean squared
+ * distance, half of it a column: 4.5 + 1 + ... for independent sides. */
+static void coupled_rows_are_nearer(void **state)
+{
+    fmatch_model *model = make_mlp(context_of(state), DIM, 1, 2, FMATCH_ACTIVATION_TANH, 1);
+    for (int32_t i = 0; i < fmatch_model_count_tensors(model); i++) {
+        const fmatch_tensor_info info = tensor_info(model, i);
+        const float zeros[16] = {0};
+        expect_ok(fmatch_model_set_tensor(model, info.name, info.shape[0] * info.shape[1], zeros));
+    }
+    double independent, exact;
+    fmatch_trainer *trainer = make_coupled(context_of(state), model, NULL);
+    expect_ok(fmatch_trainer_evaluate(trainer, 3, 48000, &independent));
+    fmatch_trainer_destroy(&trainer);
+    fmatch_coupling_config config = coupling_of(FMATCH_COUPLING_EXACT);
+    config.batch = 4 * BATCH;
+    trainer = make_coupled(context_of(state), model, &config);
+    expect_ok(fmatch_trainer_evaluate(trainer, 3, 48000, &exact));
+    /* E|x1 - x0|^2 / 2 = (9 + 0.5 + 2 * 0.25 + 2) / 2 */
+    expect_close(independent, 6.0, 0.15, "independent");
+    expect_that(exact < 0.75 * independent, "exact %g, independent %g", exact, independent);
+    double again;
+    expect_ok(fmatch_trainer_evaluate(trainer, 3, 48000, &again));
+    expect_close(again, exact, 0, "evaluated again");
+    fmatch_trainer_destroy(&trainer);
+    fmatch_model_destroy(&model);
+}
+
+static void expect_same_training(const fmatch_coupling_config *coupling, const int *runs,
+                                 size_t count, const char *what)
+{
+    static float *first;
+    first = NULL;
+    int64_t values = 0;
+    for (int threads = 1; threads <= 8; threads = threads < 3 ? threads + 1 : threads + 5) {
+        fmatch_context_config settings = forced_context_config();
+        settings.threads = threads;
+        fmatch_context *context;
+        expect_ok(fmatch_context_create(&context, &settings));
+        fmatch_model *model = make_mlp(context, DIM, 1, 8, FMATCH_ACTIVATION_GELU, 2);
+        fmatch_trainer *trainer = make_coupled(context, model, coupling);
+        for (size_t i = 0; i < (threads == 1 ? 1 : count); i++) {
+            double loss;
+            expect_ok(fmatch_trainer_run(trainer, threads == 1 ? 13 : runs[i], NULL));
+            expect_ok(fmatch_trainer_evaluate(trainer, 1, 100, &loss));
+        }
+        float *parameters = read_parameters(model, &values);
+        if (first)
+            expect_same_bits(first, parameters, values, "%s, %d threads", what, threads);
+        else
+            first = memcpy(floats(values), parameters, (size_t)values * sizeof *parameters);
+        free(parameters);
+        fmatch_trainer_destroy(&trainer);
+        fmatch_model_destroy(&model);
+        fmatch_context_destroy(&context);
+    }
+    free(first);
+}
+
+/* Whatever the threads, and however 13 steps are cut into runs. */
+static void training_is_the_same_for_all_threads_and_runs(void **state)
+{
+    (void)state;
+    static const int runs[] = {1, 4, 2, 6};
+    const fmatch_coupling_callbacks callbacks = {.struct_size = sizeof callbacks, .pair = reversed};
+    fmatch_coupling_config config = coupling_of(FMATCH_COUPLING_EXACT);
+    expect_same_training(&config, runs, COUNT(runs), "exact");
+    config.batch = 3 * BATCH;
+    expect_same_training(&config, runs, COUNT(runs), "exact, three batches together");
+    config.pairing = FMATCH_PAIRING_REPLACEMENT;
+    expect_same_training(&config, runs, COUNT(runs), "replacement");
+    config = coupling_of(FMATCH_COUPLING_CALLBACK);
+    config.callbacks = &callbacks;
+    expect_same_training(&config, runs, COUNT(runs), "callback");
+}
+
+static void count_destroy(void *user)
+{
+    ++*(int *)user;
+}
+
+static void trainers_keep_and_give_up_users_functions(void **state)
+{
+    int destroyed = 0;
+    const fmatch_coupling_callbacks callbacks = {
+        .struct_size = sizeof callbacks, .pair = reversed, .destroy = count_destroy, .user = NULL};
+    fmatch_coupling_callbacks counted = callbacks;
+    counted.user = &destroyed;
+    counted.pair = reversed;
+    fmatch_coupling_config config = coupling_of(FMATCH_COUPLING_CALLBACK);
+    config.callbacks = &counted;
+    config.batch = 7;
+    fmatch_model *model = make_mlp(context_of(state), DIM, 1, 2, FMATCH_ACTIVATION_TANH, 1);
+    fmatch_optimizer *optimizer = make_adam(context_of(state), 1e-2);
+    fmatch_trainer_config settings;
+    fmatch_trainer_config_init(&settings);
+    settings.coupling = &config;
+    fmatch_trainer *trainer;
+    expect_status(fmatch_trainer_create(&trainer, model, optimizer, NULL, &settings),
+                  FMATCH_ERROR_ARGUMENT);
+    expect_detail("coupling->batch", "256");
+    assert_int_equal(destroyed, 1);
+    config.batch = 0;
+    expect_ok(fmatch_trainer_create(&trainer, model, optimizer, NULL, &settings));
+    fmatch_trainer_destroy(&trainer);
+    assert_int_equal(destroyed, 2);
+    fmatch_optimizer_destroy(&optimizer);
+    fmatch_model_destroy(&model);
+}
+
+#define coupling_test(name) cmocka_unit_test_setup_teardown(name, world_setup, world_teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        coupling_test(independent_sides_stay),
+        coupling_test(exact_pairs_are_the_cheapest),
+        coupling_test(pairs_with_replacement_are_of_the_plan),
+        coupling_test(labels_are_paired_among_themselves),
+        coupling_test(conditions_weigh_in),
+        coupling_test(adaptive_weight_gives_the_rate),
+        coupling_test(users_pair_as_they_like),
+        coupling_test(contradicting_settings_are_refused),
+        coupling_test(coupled_rows_are_nearer),
+        coupling_test(training_is_the_same_for_all_threads_and_runs),
+        coupling_test(trainers_keep_and_give_up_users_functions),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
