@@ -300,6 +300,34 @@ struct toy_config : fmatch_toy_config {
     }
 };
 
+struct path_config : fmatch_path_config {
+    path_config()
+    {
+        fmatch_path_config_init_sized(this, sizeof(fmatch_path_config));
+    }
+};
+
+struct time_config : fmatch_time_config {
+    time_config()
+    {
+        fmatch_time_config_init_sized(this, sizeof(fmatch_time_config));
+    }
+};
+
+struct loss_config : fmatch_loss_config {
+    loss_config()
+    {
+        fmatch_loss_config_init_sized(this, sizeof(fmatch_loss_config));
+    }
+};
+
+struct coupling_config : fmatch_coupling_config {
+    coupling_config()
+    {
+        fmatch_coupling_config_init_sized(this, sizeof(fmatch_coupling_config));
+    }
+};
+
 struct mlp_config : fmatch_mlp_config {
     explicit mlp_config(std::int32_t preset = FMATCH_PRESET_RECOMMENDED)
     {
@@ -1311,6 +1339,106 @@ class sampler : public detail::owner<fmatch_sampler, fmatch_sampler_destroy>
 
     std::int32_t dim_, condition_dim_;
 };
+
+/** A point on a path, and the velocity there. */
+struct path_point {
+    std::vector<float> x_t, velocity; /**< [n, dim] each */
+};
+
+/** x_t and the velocity of pairs x0, x1 [n, dim] at times t [n]; z is the path's own noise. */
+inline path_point evaluate_path(const fmatch_path_config &config, std::int32_t dim,
+                                const std::vector<float> &x0, const std::vector<float> &x1,
+                                const std::vector<float> &t,
+                                const std::vector<float> &z = std::vector<float>())
+{
+    const std::int64_t n = static_cast<std::int64_t>(t.size());
+    detail::check_size("x0", x0.size(), n * dim);
+    detail::check_size("x1", x1.size(), n * dim);
+    fmatch_path_rows rows = fmatch_path_rows();
+    rows.struct_size = sizeof rows;
+    rows.dim = dim;
+    rows.n = n;
+    rows.t = t.data();
+    rows.x0 = x0.data();
+    rows.x1 = x1.data();
+    if (!z.empty()) {
+        detail::check_size("z", z.size(), n * dim);
+        rows.z = z.data();
+    }
+    path_point point = {detail::room<float>(n, dim), detail::room<float>(n, dim)};
+    detail::check(fmatch_path_evaluate(&config, &rows, point.x_t.data(), point.velocity.data()));
+    return point;
+}
+
+/** alpha, sigma and their derivatives with respect to t. */
+struct schedule_values {
+    std::vector<double> alpha, sigma, alpha_rate, sigma_rate;
+};
+
+inline schedule_values evaluate_schedule(const fmatch_path_config &config,
+                                         const std::vector<double> &t)
+{
+    const std::int64_t n = static_cast<std::int64_t>(t.size());
+    schedule_values v = {detail::room<double>(n, 1), detail::room<double>(n, 1),
+                         detail::room<double>(n, 1), detail::room<double>(n, 1)};
+    detail::check(fmatch_path_evaluate_schedule(&config, n, t.data(), v.alpha.data(),
+                                                v.sigma.data(), v.alpha_rate.data(),
+                                                v.sigma_rate.data()));
+    return v;
+}
+
+/** Times at which alpha / sigma has given values. */
+inline std::vector<double> evaluate_inverse_ratio(const fmatch_path_config &config,
+                                                  const std::vector<double> &ratio)
+{
+    std::vector<double> t = detail::room<double>(static_cast<std::int64_t>(ratio.size()), 1);
+    detail::check(fmatch_path_evaluate_inverse_ratio(
+        &config, static_cast<std::int64_t>(ratio.size()), ratio.data(), t.data()));
+    return t;
+}
+
+/** One prediction at x_t [n, dim] and t [n] as another; from and to are an fmatch_prediction. */
+inline std::vector<float> evaluate_prediction(const fmatch_path_config &config, std::int32_t from,
+                                              std::int32_t to, std::int32_t dim,
+                                              const std::vector<float> &t,
+                                              const std::vector<float> &x_t,
+                                              const std::vector<float> &given)
+{
+    const std::int64_t n = static_cast<std::int64_t>(t.size());
+    detail::check_size("x_t", x_t.size(), n * dim);
+    detail::check_size("given", given.size(), n * dim);
+    std::vector<float> wanted = detail::room<float>(n, dim);
+    detail::check(fmatch_path_evaluate_prediction(&config, from, to, dim, n, t.data(), x_t.data(),
+                                                  given.data(), wanted.data()));
+    return wanted;
+}
+
+/** Times [n] as a trainer would draw them. */
+inline std::vector<float> draw_times(const context &parent, const fmatch_time_config &config,
+                                     std::uint64_t seed, std::int64_t first_row, std::int64_t batch,
+                                     std::int64_t n)
+{
+    std::vector<float> t = detail::room<float>(n, 1);
+    detail::check(fmatch_time_draw(parent.get(), &config, seed, first_row, batch, n, t.data()));
+    return t;
+}
+
+/** Pair i is of noise row noise_row[i] and data row target_row[i]. */
+struct coupled_pairs {
+    std::vector<std::int32_t> noise_row, target_row;
+    double cost; /**< mean squared distance of the pairs */
+};
+
+/** Pairs of rows as a trainer would make them. */
+inline coupled_pairs solve_coupling(const context &parent, const fmatch_coupling_config &config,
+                                    std::uint64_t seed, const fmatch_coupling_rows &rows)
+{
+    coupled_pairs pairs = {detail::room<std::int32_t>(rows.n, 1),
+                           detail::room<std::int32_t>(rows.n, 1), 0};
+    detail::check(fmatch_coupling_solve(parent.get(), &config, seed, &rows, pairs.noise_row.data(),
+                                        pairs.target_row.data(), &pairs.cost));
+    return pairs;
+}
 
 /** Energy distance between x [n, dim] and y [m, dim]. */
 inline double energy_distance(std::int32_t dim, const std::vector<float> &x,

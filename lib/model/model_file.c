@@ -8,6 +8,7 @@
 #include "format/safetensors.h"
 #include "source/mixture_source.h"
 #include "source/normal_source.h"
+#include "source/toy_source.h"
 
 #include <math.h>
 #include <stddef.h>
@@ -53,10 +54,11 @@ static const char *const path_names[] = {
 static const char *const prediction_names[] = {[FMATCH_PREDICTION_VELOCITY] = "velocity",
                                                [FMATCH_PREDICTION_DATA] = "data",
                                                [FMATCH_PREDICTION_NOISE] = "noise"};
-enum noise { NOISE_DEFAULT, NOISE_STANDARD_NORMAL, NOISE_GAUSSIAN_MIXTURE };
+enum noise { NOISE_DEFAULT, NOISE_STANDARD_NORMAL, NOISE_GAUSSIAN_MIXTURE, NOISE_TOY };
 static const char *const noise_names[] = {[NOISE_DEFAULT] = "default",
                                           [NOISE_STANDARD_NORMAL] = "standard_normal",
-                                          [NOISE_GAUSSIAN_MIXTURE] = "gaussian_mixture"};
+                                          [NOISE_GAUSSIAN_MIXTURE] = "gaussian_mixture",
+                                          [NOISE_TOY] = "toy"};
 
 /* Whole numbers that a file of version 1 does not have: 0, which is what leaving them out means. */
 static const struct {

@@ -580,6 +580,57 @@ void batches_are_transported()
         [](const flowmatch::shape_error &) {});
 }
 
+void paths_times_and_couplings()
+{
+    const flowmatch::context context;
+    flowmatch::path_config path;
+    path.kind = FMATCH_PATH_POLYNOMIAL;
+    path.exponent = 2;
+    expect_close("alpha", flowmatch::evaluate_schedule(path, {0.5}).alpha[0], 0.25, 1e-12);
+    expect_close("t of a ratio", flowmatch::evaluate_inverse_ratio(path, {1})[0], std::sqrt(0.5),
+                 1e-12);
+    const std::vector<float> x0 = {1, 3}, x1 = {5, 2}, t = {0.5f, 0.5f};
+    const flowmatch::path_point point = flowmatch::evaluate_path(path, 1, x0, x1, t);
+    expect_close("x_t", point.x_t[0], 0.75 * 1 + 0.25 * 5, 1e-6);
+    const std::vector<float> data = flowmatch::evaluate_prediction(
+        path, FMATCH_PREDICTION_VELOCITY, FMATCH_PREDICTION_DATA, 1, t, point.x_t, point.velocity);
+    expect_close("data", data[1], 2, 1e-5);
+
+    flowmatch::time_config grid;
+    const double only = 0.25;
+    grid.kind = FMATCH_TIME_GRID;
+    grid.grid = &only;
+    grid.grid_count = 1;
+    expect_equal("time", flowmatch::draw_times(context, grid, 0, 0, 1, 3)[2], 0.25f);
+
+    flowmatch::coupling_config exact;
+    exact.kind = FMATCH_COUPLING_EXACT;
+    fmatch_coupling_rows rows = fmatch_coupling_rows();
+    rows.struct_size = sizeof rows;
+    rows.dim = 1;
+    rows.n = 2;
+    rows.noise = x0.data();
+    rows.target = x1.data();
+    const flowmatch::coupled_pairs pairs = flowmatch::solve_coupling(context, exact, 0, rows);
+    expect_equal("noise of the first row", pairs.noise_row[0], std::int32_t(1));
+    expect_close("cost", pairs.cost, (4 + 1) / 2.0, 1e-9);
+
+    flowmatch::loss_config huber;
+    huber.kind = FMATCH_LOSS_PSEUDO_HUBER;
+    flowmatch::mlp_config network;
+    network.dim = 1;
+    network.path = &path;
+    const flowmatch::model model = flowmatch::model::mlp(context, network);
+    flowmatch::trainer_config settings;
+    settings.batch = 2;
+    settings.time = &grid;
+    settings.loss = &huber;
+    settings.coupling = &exact;
+    flowmatch::trainer trainer(model, flowmatch::optimizer::adam(context),
+                               flowmatch::source::array(context, 1, x1), settings);
+    expect(trainer.run(3), "training with settings", 0, "three steps");
+}
+
 void the_build_is_described()
 {
     const flowmatch::build_info info;
@@ -618,6 +669,7 @@ int main(int argc, char **argv)
         an_executor_may_throw();
         conditions_reach_networks_and_functions();
         batches_are_transported();
+        paths_times_and_couplings();
         the_build_is_described();
     } catch (const std::exception &exception) {
         std::cout << "an exception that nobody expected: " << exception.what() << std::endl;

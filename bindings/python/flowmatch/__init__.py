@@ -27,14 +27,16 @@ from .context import Context, build_info, default_context, set_blas_threads
 from .model import Model, Parameters
 from .optimizer import SGD, Adam, Optimizer
 from .sampler import Sampler
+from .settings import Coupling, Loss, Pairs, Path, Schedule, Times
 from .source import Generator, Rows, Source
 from .trainer import Progress, Trainer
 
 __version__ = _library_functions.fmatch_version_get_text().decode()
 
-__all__ = ['Adam', 'ArgumentError', 'CallbackError', 'CancelledError', 'Context', 'FileError',
-           'FileFormatError', 'FileVersionError', 'FlowmatchError', 'Generator', 'Model',
-           'NotFiniteError', 'Optimizer', 'OutOfMemoryError', 'Parameters', 'Progress', 'Rows', 'SGD',
-           'Sampler', 'ShapeError', 'Source', 'StateError', 'StepLimitError', 'StructSizeError',
-           'Trainer', 'UnsupportedError', 'build_info', 'default_context', 'library_path',
-           'metrics', 'set_blas_threads', 'transport']
+__all__ = ['Adam', 'ArgumentError', 'CallbackError', 'CancelledError', 'Context', 'Coupling',
+           'FileError', 'FileFormatError', 'FileVersionError', 'FlowmatchError', 'Generator',
+           'Loss', 'Model', 'NotFiniteError', 'Optimizer', 'OutOfMemoryError', 'Pairs',
+           'Parameters', 'Path', 'Progress', 'Rows', 'SGD', 'Sampler', 'Schedule', 'ShapeError',
+           'Source', 'StateError', 'StepLimitError', 'StructSizeError', 'Times', 'Trainer',
+           'UnsupportedError', 'build_info', 'default_context', 'library_path', 'metrics',
+           'set_blas_threads', 'transport']

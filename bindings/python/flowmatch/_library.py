@@ -20,10 +20,14 @@ RUN_TASKS = CFUNCTYPE(None, c_void_p, c_int64, TASK, c_void_p)
 WRITE_LOG = CFUNCTYPE(None, c_void_p, c_int32, c_char_p)
 DRAW = CFUNCTYPE(c_int32, c_void_p, c_void_p, c_int64, c_int64, c_void_p)
 DRAW_ROWS = CFUNCTYPE(c_int32, c_void_p, c_void_p, c_int64, c_int64, c_void_p, c_void_p, c_void_p)
+SCHEDULE = CFUNCTYPE(c_int32, c_void_p, c_int64, c_void_p, c_void_p, c_void_p, c_void_p, c_void_p)
+WEIGH = CFUNCTYPE(c_int32, c_void_p, c_int64, c_void_p, c_void_p)
+PAIR = CFUNCTYPE(c_int32, c_void_p, c_void_p, c_int64, c_int32, c_void_p, c_void_p, c_int32, c_void_p,
+                 c_void_p, c_void_p)
 EVALUATE = CFUNCTYPE(c_int32, c_void_p, c_int64, c_void_p, c_void_p, c_void_p, c_void_p)
 
 #: What the library may call after the call that handed it over.
-KEPT_CALLBACKS = (WRITE_LOG, DRAW, DRAW_ROWS, EVALUATE)
+KEPT_CALLBACKS = (WRITE_LOG, DRAW, DRAW_ROWS, EVALUATE, SCHEDULE, WEIGH, PAIR)
 
 
 class BuildInfo(Structure):
@@ -76,12 +80,71 @@ class SourceCallbacks(Structure):
                 ('condition_dim', c_int32), ('weighted', c_int32)]
 
 
+class ScheduleCallbacks(Structure):
+    _fields_ = [('struct_size', c_uint32), ('flags', c_uint32), ('evaluate', SCHEDULE),
+                ('destroy', c_void_p), ('user', c_void_p)]
+
+
+class PathConfig(Structure):
+    _fields_ = [('struct_size', c_uint32), ('kind', c_int32), ('noise', c_double),
+                ('exponent', c_double), ('beta_min', c_double), ('beta_max', c_double),
+                ('sigma_min', c_double), ('diffusion', c_double),
+                ('schedule', POINTER(ScheduleCallbacks))]
+
+
+class PathRows(Structure):
+    _fields_ = [('struct_size', c_uint32), ('dim', c_int32), ('n', c_int64), ('t', FLOATS),
+                ('x0', FLOATS), ('x1', FLOATS), ('z', FLOATS)]
+
+
+class TimeCallbacks(Structure):
+    _fields_ = [('struct_size', c_uint32), ('flags', c_uint32), ('draw', DRAW),
+                ('destroy', c_void_p), ('user', c_void_p)]
+
+
+class TimeConfig(Structure):
+    _fields_ = [('struct_size', c_uint32), ('kind', c_int32), ('stratified', c_int32),
+                ('grid_count', c_int32), ('margin_start', c_double), ('margin_end', c_double),
+                ('mean', c_double), ('deviation', c_double), ('scale', c_double),
+                ('exponent', c_double), ('grid', DOUBLES), ('callbacks', POINTER(TimeCallbacks))]
+
+
+class LossCallbacks(Structure):
+    _fields_ = [('struct_size', c_uint32), ('flags', c_uint32), ('weigh', WEIGH),
+                ('destroy', c_void_p), ('user', c_void_p)]
+
+
+class LossConfig(Structure):
+    _fields_ = [('struct_size', c_uint32), ('kind', c_int32), ('huber_c', c_double),
+                ('weight', c_int32), ('flags', c_uint32), ('adaptive_c', c_double),
+                ('adaptive_exponent', c_double), ('callbacks', POINTER(LossCallbacks))]
+
+
+class CouplingCallbacks(Structure):
+    _fields_ = [('struct_size', c_uint32), ('flags', c_uint32), ('pair', PAIR),
+                ('destroy', c_void_p), ('user', c_void_p)]
+
+
+class CouplingConfig(Structure):
+    _fields_ = [('struct_size', c_uint32), ('kind', c_int32), ('pairing', c_int32),
+                ('batch', c_int32), ('callbacks', POINTER(CouplingCallbacks)),
+                ('condition', c_int32), ('flags', c_uint32), ('condition_weight', c_double),
+                ('condition_rate', c_double)]
+
+
+class CouplingRows(Structure):
+    _fields_ = [('struct_size', c_uint32), ('dim', c_int32), ('n', c_int64), ('noise', FLOATS),
+                ('target', FLOATS), ('condition', FLOATS), ('condition_dim', c_int32),
+                ('classes', c_int32)]
+
+
 class MlpConfig(Structure):
     _fields_ = [('struct_size', c_uint32), ('dim', c_int32), ('hidden_layers', c_int32),
                 ('hidden_width', c_int32), ('hidden_widths', INTEGERS), ('activation', c_int32),
-                ('flags', c_uint32), ('seed', c_uint64), ('data_mean', FLOATS),
+                ('prediction', c_int32), ('seed', c_uint64), ('data_mean', FLOATS),
                 ('data_std', FLOATS), ('noise', HANDLE), ('condition_dim', c_int32),
-                ('classes', c_int32), ('embedding_dim', c_int32), ('null_condition', c_int32)]
+                ('classes', c_int32), ('embedding_dim', c_int32), ('null_condition', c_int32),
+                ('path', POINTER(PathConfig))]
 
 
 class VelocityCallbacks(Structure):
@@ -111,7 +174,9 @@ class SgdConfig(Structure):
 
 
 class TrainerConfig(Structure):
-    _fields_ = [('struct_size', c_uint32), ('batch', c_int32), ('seed', c_uint64)]
+    _fields_ = [('struct_size', c_uint32), ('batch', c_int32), ('seed', c_uint64),
+                ('time', POINTER(TimeConfig)), ('loss', POINTER(LossConfig)),
+                ('coupling', POINTER(CouplingConfig)), ('condition_dropout', c_double)]
 
 
 class ProgressInfo(Structure):
@@ -130,7 +195,8 @@ class ProgressCallbacks(Structure):
 
 class Batch(Structure):
     _fields_ = [('struct_size', c_uint32), ('flags', c_uint32), ('n', c_int64),
-                ('target', FLOATS), ('noise', FLOATS), ('t', FLOATS)]
+                ('target', FLOATS), ('noise', FLOATS), ('t', FLOATS), ('condition', FLOATS),
+                ('weight', FLOATS)]
 
 
 class SamplerConfig(Structure):
@@ -152,6 +218,16 @@ STRUCTS = {
     'fmatch_npy_config': NpyConfig,
     'fmatch_toy_config': ToyConfig,
     'fmatch_source_callbacks': SourceCallbacks,
+    'fmatch_schedule_callbacks': ScheduleCallbacks,
+    'fmatch_path_config': PathConfig,
+    'fmatch_path_rows': PathRows,
+    'fmatch_time_callbacks': TimeCallbacks,
+    'fmatch_time_config': TimeConfig,
+    'fmatch_loss_callbacks': LossCallbacks,
+    'fmatch_loss_config': LossConfig,
+    'fmatch_coupling_callbacks': CouplingCallbacks,
+    'fmatch_coupling_config': CouplingConfig,
+    'fmatch_coupling_rows': CouplingRows,
     'fmatch_mlp_config': MlpConfig,
     'fmatch_velocity_callbacks': VelocityCallbacks,
     'fmatch_tensor_info': TensorInfo,
@@ -212,6 +288,21 @@ FUNCTIONS: Dict[str, List[Any]] = {
     'fmatch_source_get_rows': [STATUS, HANDLE, c_int64, c_int64, FLOATS],
     'fmatch_source_get_weighted': [c_int32, HANDLE],
     'fmatch_source_get_weights': [STATUS, HANDLE, c_int64, c_int64, FLOATS],
+
+    'fmatch_path_config_init_sized': [None, POINTER(PathConfig), c_size_t],
+    'fmatch_path_evaluate': [STATUS, POINTER(PathConfig), POINTER(PathRows), FLOATS, FLOATS],
+    'fmatch_path_evaluate_inverse_ratio': [STATUS, POINTER(PathConfig), c_int64, DOUBLES, DOUBLES],
+    'fmatch_path_evaluate_prediction': [STATUS, POINTER(PathConfig), c_int32, c_int32, c_int32,
+                                        c_int64, FLOATS, FLOATS, FLOATS, FLOATS],
+    'fmatch_path_evaluate_schedule': [STATUS, POINTER(PathConfig), c_int64, DOUBLES, DOUBLES,
+                                      DOUBLES, DOUBLES, DOUBLES],
+    'fmatch_time_config_init_sized': [None, POINTER(TimeConfig), c_size_t],
+    'fmatch_time_draw': [STATUS, HANDLE, POINTER(TimeConfig), c_uint64, c_int64, c_int64, c_int64,
+                         FLOATS],
+    'fmatch_loss_config_init_sized': [None, POINTER(LossConfig), c_size_t],
+    'fmatch_coupling_config_init_sized': [None, POINTER(CouplingConfig), c_size_t],
+    'fmatch_coupling_solve': [STATUS, HANDLE, POINTER(CouplingConfig), c_uint64,
+                              POINTER(CouplingRows), INTEGERS, INTEGERS, DOUBLES],
 
     'fmatch_mlp_config_init_sized': [None, POINTER(MlpConfig), c_size_t, c_int32],
     'fmatch_model_count_classes': [c_int32, HANDLE],

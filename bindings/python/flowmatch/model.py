@@ -13,6 +13,7 @@ from ._calls import guarded
 from ._handle import PRESETS, Handle, new_config, number_of
 from ._library import library
 from .context import Context, default_context
+from .settings import PREDICTIONS, Path, kept_of, pointer_of
 from .source import Source
 
 ACTIVATIONS = {'gelu': 0, 'gelu_tanh': 1, 'relu': 2, 'silu': 3, 'tanh': 4, 'elu': 5, 'selu': 6,
@@ -89,7 +90,8 @@ class Model(Handle):
             seed: Optional[int] = None, data_mean: Any = None, data_std: Any = None,
             noise: Optional[Source] = None, condition_dim: Optional[int] = None,
             classes: Optional[int] = None, embedding_dim: Optional[int] = None,
-            null_condition: Optional[bool] = None, preset: str = 'recommended',
+            null_condition: Optional[bool] = None, path: Optional[Path] = None,
+            prediction: Optional[str] = None, preset: str = 'recommended',
             context: Optional[Context] = None) -> 'Model':
         """A multilayer perceptron with input [t, x, condition].
 
@@ -109,6 +111,9 @@ class Model(Handle):
             embedding_dim: `classes`, at most 16, where not given.
             null_condition: whether the condition can be left out, as guidance needs; a row that
                 begins with nan is then the null condition.
+            path: the Path that it is trained and sampled on. Default linear.
+            prediction: what the network's output is: 'velocity' where not given, 'data' or
+                'noise'.
             preset: 'recommended', or 'plain', which never changes.
         """
         widths = None
@@ -126,10 +131,11 @@ class Model(Handle):
             activation=number_of('activation', ACTIVATIONS, activation), seed=seed,
             data_mean=address(mean), data_std=address(std), noise=noise and noise._address,
             condition_dim=condition_dim, classes=classes, embedding_dim=embedding_dim,
-            null_condition=null_condition)
+            null_condition=null_condition, path=pointer_of(path),
+            prediction=number_of('prediction', PREDICTIONS, prediction))
         context = context or default_context()
         return cls(library.fmatch_model_create_mlp, context._address, byref(config),
-                   kept=(context, noise))
+                   kept=(context, noise, *kept_of(path)))
 
     @classmethod
     def closed_form(cls, target: Source, context: Optional[Context] = None) -> 'Model':

@@ -1,8 +1,9 @@
 """Sources: anything that rows of data come from."""
 
 import ctypes
+from contextlib import contextmanager
 from ctypes import byref, sizeof
-from typing import Any, Callable, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Callable, Iterator, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -324,13 +325,20 @@ class Source(Handle):
         return mean, std
 
 
+@contextmanager
+def lending(lent: int, rows: int) -> Iterator[Generator]:
+    """The generator of a callback, which is good for nothing afterwards."""
+    random = Generator(lent, rows)
+    try:
+        yield random
+    finally:
+        random._end()
+
+
 def _drawing(dim: int, draw: DrawFunction):
     def fill(user, lent, first_row, n, x):
-        random = Generator(lent, n)
-        try:
+        with lending(lent, n) as random:
             rows = rows_of('what draw returned', draw(random, first_row, n), dim)
-        finally:
-            random._end()
         view(x, (n, dim))[:] = with_shape('what draw returned', rows, (n, dim))
     return fill
 
@@ -339,11 +347,8 @@ def _drawing_rows(dim: int, draw: DrawFunction, condition_dim: int, weighted: bo
     names = ['x'] + ['condition'] * (condition_dim > 0) + ['weight'] * bool(weighted)
 
     def fill(user, lent, first_row, n, x, condition, weight):
-        random = Generator(lent, n)
-        try:
+        with lending(lent, n) as random:
             drawn = draw(random, first_row, n)
-        finally:
-            random._end()
         if not isinstance(drawn, tuple) or len(drawn) != len(names):
             raise shape_error(f'draw must return a tuple of {" and ".join(names)}')
         parts = dict(zip(names, drawn))

@@ -8,13 +8,14 @@ from typing import Any, Callable, Dict, NamedTuple, Optional
 import numpy as np
 
 from . import _library
-from ._arrays import address, bounded, rows_of, times_of, with_shape
+from ._arrays import address, bounded, conditions_of, rows_of, times_of, with_shape
 from ._calls import call_unless_cancelled, guarded
 from ._errors import argument_error
 from ._handle import PRESETS, Handle, new_config, number_of
 from ._library import library
 from .model import Model
 from .optimizer import Optimizer
+from .settings import Coupling, Loss, Times, kept_of, pointer_of
 from .source import as_source
 
 _REPORTS = 100  # where the caller does not say how often
@@ -40,7 +41,12 @@ class Trainer(Handle):
         target: the data: a Source, rows [n, dim], or a function as for Source.callback. None where
             only run_batch is used.
         batch: rows of a step. Default 256.
-        seed: of noise, data and times. Default 0.
+        seed: of noise, data and all else that is drawn. Default 0.
+        times: how t is drawn, a Times. Default uniformly.
+        loss: a Loss. Default the mean square.
+        coupling: which noise is paired with which data, a Coupling. Default independent.
+        condition_dropout: share of rows that are trained under the null condition, where the model
+            accepts it. Default 0.1.
         preset: 'recommended', or 'plain', which never changes.
 
     One thread at a time; a second one waits.
@@ -50,16 +56,20 @@ class Trainer(Handle):
 
     def __init__(self, model: Model, optimizer: Optimizer, target: Any = None,
                  batch: Optional[int] = None, seed: Optional[int] = None,
+                 times: Optional[Times] = None, loss: Optional[Loss] = None,
+                 coupling: Optional[Coupling] = None, condition_dropout: Optional[float] = None,
                  preset: str = 'recommended'):
         config = new_config(_library.TrainerConfig, library.fmatch_trainer_config_init_sized,
-                            number_of('preset', PRESETS, preset), batch=batch, seed=seed)
+                            number_of('preset', PRESETS, preset), batch=batch, seed=seed,
+                            time=pointer_of(times), loss=pointer_of(loss),
+                            coupling=pointer_of(coupling), condition_dropout=condition_dropout)
         if target is not None:
             target = as_source(target, model.dim, model._kept[0])
         self._model = model
         self._lock = threading.RLock()
         super().__init__(library.fmatch_trainer_create, model._address, optimizer._address,
                          target and target._address, byref(config),
-                         kept=(model, optimizer, target))
+                         kept=(model, optimizer, target, *kept_of(times, loss, coupling)))
 
     def run(self, steps: int, progress: Optional[Callable[[Progress], Any]] = None,
             every: int = 0) -> bool:
@@ -86,22 +96,28 @@ class Trainer(Handle):
             return call_unless_cancelled(library.fmatch_trainer_run, self._address,
                                          bounded('steps', steps, ctypes.c_int64), byref(callbacks))
 
-    def run_batch(self, target: Any, noise: Any = None, t: Any = None) -> float:
-        """One step on the caller's own rows.
+    def run_batch(self, target: Any, noise: Any = None, t: Any = None, condition: Any = None,
+                  weight: Any = None) -> float:
+        """One step on the caller's own rows, paired as they come.
 
         Args:
             target: x1, [n, dim].
             noise: x0, [n, dim]; drawn from the model's noise where not given.
-            t: [n], in [0, 1]; drawn uniformly where not given.
+            t: [n], in [0, 1]; drawn as configured where not given.
+            condition: [n, condition_dim]; None: the null condition.
+            weight: [n], of the rows' losses.
 
         Returns:
             The loss before the step.
         """
-        return self._batch_loss(library.fmatch_trainer_run_batch, target, noise, t)
+        return self._batch_loss(library.fmatch_trainer_run_batch, target, noise, t, condition,
+                                weight)
 
-    def evaluate_batch(self, target: Any, noise: Any = None, t: Any = None) -> float:
+    def evaluate_batch(self, target: Any, noise: Any = None, t: Any = None, condition: Any = None,
+                       weight: Any = None) -> float:
         """Loss on the caller's own rows, without a step; gradient() then reads the gradient."""
-        return self._batch_loss(library.fmatch_trainer_evaluate_batch, target, noise, t)
+        return self._batch_loss(library.fmatch_trainer_evaluate_batch, target, noise, t, condition,
+                                weight)
 
     def gradient(self) -> Dict[str, np.ndarray]:
         """Gradient of the last batch, by the names of the parameters."""
@@ -135,15 +151,19 @@ class Trainer(Handle):
                        bounded('n', n, ctypes.c_int64), address(values))
         return values
 
-    def _batch_loss(self, function, target, noise, t) -> float:
+    def _batch_loss(self, function, target, noise, t, condition, weight) -> float:
         dim = self._model.dim
         target = rows_of('target', target, dim)
         if noise is not None:
             noise = with_shape('noise', rows_of('noise', noise, dim), target.shape)
         if t is not None:
             t = times_of('t', t, len(target))
+        condition = conditions_of(condition, self._model.condition_dim, len(target))
+        if weight is not None:
+            weight = with_shape('weight', weight, (len(target),))
         batch = _library.Batch(struct_size=sizeof(_library.Batch), n=len(target),
-                               target=address(target), noise=address(noise), t=address(t))
+                               target=address(target), noise=address(noise), t=address(t),
+                               condition=address(condition), weight=address(weight))
         loss = c_double()
         with self._lock:
             self._call(function, byref(batch), byref(loss))
