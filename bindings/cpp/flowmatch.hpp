@@ -363,6 +363,13 @@ struct sampler_config : fmatch_sampler_config {
     }
 };
 
+struct sinkhorn_config : fmatch_sinkhorn_config {
+    sinkhorn_config()
+    {
+        fmatch_sinkhorn_config_init_sized(this, sizeof(fmatch_sinkhorn_config));
+    }
+};
+
 /** A step's rows given by the caller. */
 struct batch : fmatch_batch {
     batch() : fmatch_batch()
@@ -1493,6 +1500,37 @@ inline assignment solve_assignment(const context &parent, std::int32_t dim,
     assignment found = {detail::room<std::int32_t>(n, 1), 0};
     detail::check(fmatch_transport_solve_assignment_points(parent.get(), dim, n, x.data(), y.data(),
                                                            found.permutation.data(), &found.total));
+    return found;
+}
+
+/** A plan [n, m] with its potentials; info says how good it is, and `converged` whether it is as
+ * good as asked. */
+struct sinkhorn_plan {
+    std::vector<double> plan, f, g;
+    fmatch_sinkhorn_info info;
+    bool converged;
+};
+
+/** Entropic transport for cost [n, m]; a [n] and b [m] are the masses, even ones if empty. */
+inline sinkhorn_plan solve_sinkhorn(const context &parent, std::int64_t n, std::int64_t m,
+                                    const std::vector<double> &cost, const std::vector<double> &a,
+                                    const std::vector<double> &b,
+                                    const fmatch_sinkhorn_config &config = sinkhorn_config())
+{
+    detail::check_size("cost", cost.size(), n * m);
+    if (!a.empty())
+        detail::check_size("a", a.size(), n);
+    if (!b.empty())
+        detail::check_size("b", b.size(), m);
+    sinkhorn_plan found = {detail::room<double>(n, m), detail::room<double>(n, 1),
+                           detail::room<double>(m, 1), fmatch_sinkhorn_info(), false};
+    found.info.struct_size = sizeof found.info;
+    const fmatch_status status = fmatch_transport_solve_sinkhorn(
+        parent.get(), n, m, cost.data(), a.empty() ? nullptr : a.data(),
+        b.empty() ? nullptr : b.data(), &config, found.plan.data(), found.f.data(), found.g.data(),
+        &found.info);
+    found.converged = status == FMATCH_OK;
+    detail::check(status == FMATCH_ERROR_STEP_LIMIT ? FMATCH_OK : status);
     return found;
 }
 

@@ -11,6 +11,50 @@
 
 #include "context.h"
 
+/** In what epsilon is measured. */
+enum fmatch_epsilon_unit {
+    FMATCH_EPSILON_OF_MEAN_COST = 0, /**< the mean of all costs, which must be positive */
+    FMATCH_EPSILON_ABSOLUTE = 1      /**< the unit of the costs */
+};
+
+/** Configuration of entropic transport. */
+typedef struct fmatch_sinkhorn_config {
+    uint32_t struct_size; /**< written by init */
+    int32_t epsilon_unit; /**< an fmatch_epsilon_unit. Default OF_MEAN_COST. */
+    double epsilon;       /**< weight of the entropy, 1e-300 to 1e300. Default 0.05. */
+    double tolerance; /**< of the marginal's error, see fmatch_sinkhorn_info, >= 0. Default 1e-9. */
+    /**
+     * Unbalanced transport: weight of the marginals' divergence, in the costs' unit, > 0; mass
+     * whose transport costs more than that is worth is left out. 0 or infinity: the marginals are a
+     * and b. Default 0.
+     */
+    double rho;
+    int64_t iterations; /**< at most so many, 1 to 2^31. Default 10000. */
+} fmatch_sinkhorn_config;
+
+/** What came out of entropic transport. */
+typedef struct fmatch_sinkhorn_info {
+    uint32_t struct_size; /**< sizeof(fmatch_sinkhorn_info), set by the caller */
+    uint32_t flags;       /**< 0 */
+    int64_t iterations;   /**< updates of both potentials */
+    double epsilon;       /**< in the costs' unit */
+    /**
+     * sum_i |sum_j P_ij - a'_i| / sum_i a_i of the plan returned, with a' = a for fixed marginals
+     * and a'_i = a_i exp(-f_i / rho) otherwise. The other marginal was updated last, and is exact.
+     */
+    double marginal_error;
+    double transport_cost; /**< sum_ij P_ij C_ij, without the entropy */
+    /**
+     * With the entropy: the dual objective at f and g. For fixed marginals sum_i a_i f_i + sum_j
+     * b_j g_j - epsilon (sum_ij P_ij - sum_i a_i sum_j b_j); unbalanced, -rho sum_i a_i (exp(-f_i /
+     * rho) - 1) stands for the first sum, and likewise for the second. At convergence it equals
+     * sum_ij P_ij C_ij + epsilon KL(P | a b^T), plus rho KL(P 1 | a) + rho KL(P^T 1 | b) if
+     * unbalanced, with KL(p | q) = sum p log(p / q) - p + q; before, it is below that minimum.
+     */
+    double regularised_cost;
+    double mass; /**< sum_ij P_ij */
+} fmatch_sinkhorn_info;
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -56,6 +100,45 @@ FMATCH_API FMATCH_WARN_UNUSED fmatch_status fmatch_transport_solve_assignment(
 FMATCH_API FMATCH_WARN_UNUSED fmatch_status fmatch_transport_solve_assignment_points(
     fmatch_context *context, int32_t dim, int64_t n, const float *x, const float *y,
     int32_t *permutation, double *total);
+
+/** Fill in the recommended values. */
+#define fmatch_sinkhorn_config_init(config)                                                        \
+    fmatch_sinkhorn_config_init_sized((config), sizeof *(config))
+FMATCH_API void fmatch_sinkhorn_config_init_sized(fmatch_sinkhorn_config *config, size_t size);
+
+/**
+ * Entropic optimal transport: the plan P_ij = a_i b_j exp((f_i + g_j - C_ij) / epsilon) by
+ * Sinkhorn's iterations, f_i = -epsilon log sum_j b_j exp((g_j - C_ij) / epsilon) and likewise g_j,
+ * with epsilon lowered in steps to its value. Cuturi, "Sinkhorn Distances", 2013; Peyré and Cuturi,
+ * "Computational Optimal Transport", 2019, section 4.4. Unbalanced, both updates are multiplied by
+ * rho / (rho + epsilon): Chizat et al., "Scaling algorithms for unbalanced optimal transport
+ * problems", 2018.
+ *
+ * Nothing overflows at a small epsilon, but the number of iterations grows like 1 / epsilon and
+ * faster; what did not converge is told, and given as far as it came.
+ *
+ * @param context  whose allocator gives memory for the call, about 8 n m bytes.
+ * @param n        rows, 1 to 65536.
+ * @param m        columns, 1 to 65536.
+ * @param cost     [n, m], finite, up to 1e300 in magnitude.
+ * @param a        [n], the masses of the rows, >= 0 and not all 0; or NULL: even masses, which add
+ * up to those of b, or to 1 without b.
+ * @param b        [m], the masses of the columns, likewise. With fixed marginals both must add up
+ * to the same within 1e-6 of it, and b is scaled to do so.
+ * @param config   or NULL for the recommended values.
+ * @param plan     [n, m], written. May be NULL.
+ * @param f        [n], written: the potential of the rows, in the costs' unit. May be NULL.
+ * @param g        [m], written: the potential of the columns. May be NULL.
+ * @param info     its struct_size set; the rest is written. May be NULL.
+ *
+ * @return FMATCH_OK · FMATCH_ERROR_ARGUMENT · FMATCH_ERROR_STRUCT_SIZE · FMATCH_ERROR_NOT_FINITE ·
+ * FMATCH_ERROR_NO_MEMORY · FMATCH_ERROR_STEP_LIMIT when the tolerance was not reached: then plan,
+ * f, g and info are written all the same, and detail names the error.
+ */
+FMATCH_API FMATCH_WARN_UNUSED fmatch_status fmatch_transport_solve_sinkhorn(
+    fmatch_context *context, int64_t n, int64_t m, const double *cost, const double *a,
+    const double *b, const fmatch_sinkhorn_config *config, double *plan, double *f, double *g,
+    fmatch_sinkhorn_info *info);
 
 #ifdef __cplusplus
 }

@@ -134,6 +134,84 @@ static double relax(const struct relaxation *r)
     return tail_least < least ? tail_least : least;
 }
 
+/* ---- exponentials and sums ---- */
+
+enum { SUMS = 8 };
+
+/* x + ROUNDING is x rounded to an integer, in the low bits of the mantissa. */
+#define ROUNDING 0x1.8p52
+/* ln 2 in two parts; the first has 33 bits, so that its product with an exponent is exact. */
+#define LN2_HIGH 0x1.62e42feep-1
+#define LN2_LOW  0x1.a39ef35793c76p-33
+#define LOG2_E   0x1.71547652b82fep0
+
+/* exp(x) = 2^k exp(r), |r| <= ln(2) / 2, by Taylor's series of degree 13, whose remainder is below
+ * 2e-17 of it; for |x| <= 708. */
+static inline lanes exp_in_range(lanes x)
+{
+    static const double coefficients[] = {1.0 / 479001600,
+                                          1.0 / 39916800,
+                                          1.0 / 3628800,
+                                          1.0 / 362880,
+                                          1.0 / 40320,
+                                          1.0 / 5040,
+                                          1.0 / 720,
+                                          1.0 / 120,
+                                          1.0 / 24,
+                                          1.0 / 6,
+                                          0.5,
+                                          1.0,
+                                          1.0};
+    const lanes rounded = x * LOG2_E + ROUNDING, k = rounded - ROUNDING;
+    const lanes r = (x - k * LN2_HIGH) - k * LN2_LOW;
+    lanes sum = all(1.0 / 6227020800);
+    for (int i = 0; i < 13; i++)
+        sum = sum * r + coefficients[i];
+    return sum * (lanes)(((masks)rounded + 1023) << 52);
+}
+
+static inline lanes exp_lanes(lanes x)
+{
+    const lanes bounded = lesser(greater(x, all(-708.0)), all(708.0));
+    return choose((masks)(x < -708.0), all(0.0), exp_in_range(bounded));
+}
+
+static void exponentials(int64_t n, const double *row, double f, const double *g,
+                         double inverse_epsilon, double *to)
+{
+    int64_t j = 0;
+    for (; j + LANES <= n; j += LANES)
+        STORE(to + j, exp_lanes((f + LOAD(g + j) - LOAD(row + j)) * inverse_epsilon));
+    for (; j < n; j++)
+        to[j] = exp_lanes(all((f + g[j] - row[j]) * inverse_epsilon))[0];
+}
+
+static double dot(int64_t n, const double *x, const double *y)
+{
+    lanes sum[SUMS / LANES];
+    for (int l = 0; l < SUMS / LANES; l++)
+        sum[l] = all(0.0);
+    int64_t j = 0;
+    for (; j + SUMS <= n; j += SUMS)
+        for (int l = 0; l < SUMS / LANES; l++)
+            sum[l] += LOAD(x + j + l * LANES) * LOAD(y + j + l * LANES);
+    double total = 0.0;
+    for (int l = 0; l < SUMS; l++)
+        total += sum[l / LANES][l % LANES];
+    for (; j < n; j++)
+        total += x[j] * y[j];
+    return total;
+}
+
+static void add_scaled(int64_t n, double scale, const double *row, double *to)
+{
+    int64_t j = 0;
+    for (; j + LANES <= n; j += LANES)
+        STORE(to + j, LOAD(to + j) + scale * LOAD(row + j));
+    for (; j < n; j++)
+        to[j] += scale * row[j];
+}
+
 /* ---- squared distances: some columns of some rows of y at a time, transposed ---- */
 
 enum { Y_ROWS = 32, Y_COLUMNS = 64 };
@@ -192,5 +270,8 @@ const struct transport_kernels TRANSPORT_KERNELS_NAME = {
     .lower = lower,
     .least_two = least_two,
     .relax = relax,
+    .exponentials = exponentials,
+    .dot = dot,
+    .add_scaled = add_scaled,
     .squared_distances = squared_distances,
 };

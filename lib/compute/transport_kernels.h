@@ -36,6 +36,14 @@ struct transport_kernels {
                                   double *block_least);
     /* Returns the least distance afterwards. */
     double (*relax)(const struct relaxation *r);
+    /* to[j] = exp((f + g[j] - row[j]) inverse_epsilon), 0 where the exponent is below -708 and
+     * exp(708) where it is above 708; relative error below 3e-16 and the rounding of the exponent.
+     * g[j] may be -infinity. */
+    void (*exponentials)(int64_t n, const double *row, double f, const double *g,
+                         double inverse_epsilon, double *to);
+    double (*dot)(int64_t n, const double *x, const double *y);
+    /* to[j] += scale row[j] */
+    void (*add_scaled)(int64_t n, double scale, const double *row, double *to);
     /* cost[i m + j] = |x_i - y_j|^2 of float rows, summed in the order of columns. */
     void (*squared_distances)(int64_t dim, int64_t n, const float *x, int64_t m, const float *y,
                               double *cost);

@@ -1,9 +1,11 @@
 /* Optimal transport as callers see it: arguments are checked, and memory is had for one call. */
 #include <flowmatch/transport.h>
 
+#include "base/configuration.h"
 #include "base/status.h"
 #include "context/context.h"
 #include "path/assignment.h"
+#include "path/sinkhorn.h"
 
 #include <math.h>
 
@@ -109,4 +111,165 @@ fmatch_status fmatch_transport_solve_assignment_points(fmatch_context *context, 
     allocation_destroy(&context->allocator, cost);
     assignment_destroy(&a, &context->allocator);
     return cost ? FMATCH_OK : status_no_memory((size_t)(n * n) * sizeof *cost);
+}
+
+/* ---- entropic transport ---- */
+
+void fmatch_sinkhorn_config_init_sized(fmatch_sinkhorn_config *config, size_t size)
+{
+    const fmatch_sinkhorn_config recommended = {.epsilon_unit = FMATCH_EPSILON_OF_MEAN_COST,
+                                                .epsilon = 0.05,
+                                                .tolerance = 1e-9,
+                                                .iterations = 10000};
+    configuration_write(config, size, &recommended, sizeof recommended);
+}
+
+static fmatch_status read_sinkhorn_config(const fmatch_sinkhorn_config *given,
+                                          fmatch_sinkhorn_config *config)
+{
+    fmatch_sinkhorn_config_init(config);
+    if (given)
+        RETURN_IF_FAILED(
+            configuration_read(config, sizeof *config, sizeof *config, given, "config"));
+    CHECK_RANGE("config.epsilon_unit", config->epsilon_unit, FMATCH_EPSILON_OF_MEAN_COST,
+                FMATCH_EPSILON_ABSOLUTE);
+    RETURN_IF_FAILED(configuration_check_double("config.epsilon", config->epsilon,
+                                                (struct interval){1e-300, 1e300, false, false}));
+    RETURN_IF_FAILED(configuration_check_double("config.tolerance", config->tolerance,
+                                                (struct interval){0, INFINITY, false, false}));
+    if (config->rho == 0.0)
+        config->rho = INFINITY;
+    if (!(config->rho > 0.0))
+        return status_fail(FMATCH_ERROR_ARGUMENT,
+                           "config.rho is %s; it must be positive, or 0 for fixed marginals",
+                           NUMBER(config->rho));
+    CHECK_RANGE("config.iterations", config->iterations, 1, INT64_C(1) << 31);
+    return FMATCH_OK;
+}
+
+/* Masses are finite, at least 0 and not all 0; their sum is 1 for those that are NULL. */
+static fmatch_status check_masses(const char *name, int64_t n, const double *masses, double *sum)
+{
+    *sum = masses ? 0.0 : 1.0;
+    for (int64_t i = 0; masses && i < n; i++) {
+        if (!isfinite(masses[i]) || masses[i] < 0.0)
+            return status_fail(isfinite(masses[i]) ? FMATCH_ERROR_ARGUMENT
+                                                   : FMATCH_ERROR_NOT_FINITE,
+                               "%s[%lld] is %s; it must be finite and at least 0", name,
+                               (long long)i, NUMBER(masses[i]));
+        *sum += masses[i];
+    }
+    if (!(*sum > 0.0) || isinf(*sum))
+        return status_fail(FMATCH_ERROR_ARGUMENT, "the sum of %s is %s; it must be positive", name,
+                           NUMBER(*sum));
+    return FMATCH_OK;
+}
+
+static fmatch_status check_balance(const double *a, double mass_a, const double *b, double mass_b)
+{
+    if (a && b && fabs(mass_a - mass_b) > 1e-6 * mass_a)
+        return status_fail(FMATCH_ERROR_ARGUMENT,
+                           "the sum of b is %s; it must be that of a, %s, unless config.rho is set",
+                           NUMBER(mass_b), NUMBER(mass_a));
+    return FMATCH_OK;
+}
+
+static fmatch_status find_epsilon(const fmatch_sinkhorn_config *config, int64_t costs,
+                                  const double *cost, double *epsilon)
+{
+    *epsilon = config->epsilon;
+    if (config->epsilon_unit == FMATCH_EPSILON_ABSOLUTE)
+        return FMATCH_OK;
+    double mean = 0.0;
+    for (int64_t k = 0; k < costs; k++)
+        mean += cost[k] / (double)costs;
+    *epsilon *= mean;
+    if (!(*epsilon >= 1e-300 && *epsilon <= 1e300))
+        return status_fail(FMATCH_ERROR_ARGUMENT,
+                           "epsilon is %s of the mean cost, which is %s; the product must be "
+                           "between 1e-300 and 1e300",
+                           NUMBER(config->epsilon), NUMBER(mean));
+    return FMATCH_OK;
+}
+
+static fmatch_status tell_sinkhorn(const struct sinkhorn_problem *p, bool converged,
+                                   const struct sinkhorn_result *result, fmatch_sinkhorn_info *info)
+{
+    const fmatch_sinkhorn_info told = {.iterations = result->iterations,
+                                       .epsilon = p->epsilon,
+                                       .marginal_error = result->marginal_error,
+                                       .transport_cost = result->transport_cost,
+                                       .regularised_cost = result->regularised_cost,
+                                       .mass = result->mass};
+    if (info)
+        configuration_write(info, info->struct_size, &told, sizeof told);
+    if (!isfinite(result->marginal_error) || !isfinite(result->regularised_cost))
+        return status_fail(FMATCH_ERROR_NOT_FINITE,
+                           "after %lld iterations the marginal's error is %s and the cost %s",
+                           (long long)result->iterations, NUMBER(result->marginal_error),
+                           NUMBER(result->regularised_cost));
+    if (!converged)
+        return status_fail(FMATCH_ERROR_STEP_LIMIT,
+                           "after %lld iterations the marginal's error is %s; the tolerance is %s",
+                           (long long)result->iterations, NUMBER(result->marginal_error),
+                           NUMBER(p->tolerance));
+    return FMATCH_OK;
+}
+
+static fmatch_status solve_sinkhorn(fmatch_context *context, const struct sinkhorn_problem *p,
+                                    double *plan, double *f, double *g, fmatch_sinkhorn_info *info)
+{
+    const fmatch_allocator *allocator = &context->allocator;
+    struct sinkhorn s;
+    RETURN_IF_FAILED(sinkhorn_create(&s, allocator, p->n, p->m));
+    double *potentials = allocation_create(allocator, p->n + p->m, sizeof *potentials);
+    fmatch_status status = FMATCH_OK;
+    if (potentials) {
+        struct sinkhorn_result result;
+        const bool converged =
+            sinkhorn_solve(&s, p, f ? f : potentials, g ? g : potentials + p->n, plan, &result);
+        status = tell_sinkhorn(p, converged, &result, info);
+    } else {
+        status = status_no_memory((size_t)(p->n + p->m) * sizeof *potentials);
+    }
+    allocation_destroy(allocator, potentials);
+    sinkhorn_destroy(&s, allocator);
+    return status;
+}
+
+fmatch_status fmatch_transport_solve_sinkhorn(fmatch_context *context, int64_t n, int64_t m,
+                                              const double *cost, const double *a, const double *b,
+                                              const fmatch_sinkhorn_config *config, double *plan,
+                                              double *f, double *g, fmatch_sinkhorn_info *info)
+{
+    status_begin();
+    CHECK_NOT_NULL(context);
+    CHECK_RANGE("n", n, 1, ASSIGNMENT_N_MAX);
+    CHECK_RANGE("m", m, 1, ASSIGNMENT_N_MAX);
+    CHECK_NOT_NULL(cost);
+    RETURN_IF_FAILED(check_doubles("cost", n, m, cost));
+    if (largest_magnitude(n * m, cost) > ASSIGNMENT_COST_MAX)
+        return status_fail(FMATCH_ERROR_ARGUMENT, "cost has %s; it must be at most 1e300",
+                           NUMBER(largest_magnitude(n * m, cost)));
+    fmatch_sinkhorn_config read;
+    RETURN_IF_FAILED(read_sinkhorn_config(config, &read));
+    if (info && (info->struct_size < sizeof *info || info->struct_size > 65536))
+        return status_fail(FMATCH_ERROR_STRUCT_SIZE, "info.struct_size is %u; it must be %zu",
+                           (unsigned)info->struct_size, sizeof *info);
+
+    struct sinkhorn_problem problem = {.n = n,
+                                       .m = m,
+                                       .cost = cost,
+                                       .a = a,
+                                       .b = b,
+                                       .rho = read.rho,
+                                       .tolerance = read.tolerance,
+                                       .iterations = read.iterations};
+    double mass_a, mass_b;
+    RETURN_IF_FAILED(check_masses("a", n, a, &mass_a));
+    RETURN_IF_FAILED(check_masses("b", m, b, &mass_b));
+    if (isinf(read.rho))
+        RETURN_IF_FAILED(check_balance(a, mass_a, b, mass_b));
+    RETURN_IF_FAILED(find_epsilon(&read, n * m, cost, &problem.epsilon));
+    return solve_sinkhorn(context, &problem, plan, f, g, info);
 }

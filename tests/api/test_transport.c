@@ -80,6 +80,332 @@ static void extreme_costs(void **state)
     expect_that(total == 0, "total of nothing %g", total);
 }
 
+/* ---- entropic transport ---- */
+
+static fmatch_sinkhorn_config absolute(double epsilon)
+{
+    fmatch_sinkhorn_config config;
+    fmatch_sinkhorn_config_init(&config);
+    config.epsilon_unit = FMATCH_EPSILON_ABSOLUTE;
+    config.epsilon = epsilon;
+    return config;
+}
+
+/* Two rows and two columns leave one unknown, P_00 = p, and of the cross ratio
+ * P_00 P_11 / (P_01 P_10) = exp(-(C_00 + C_11 - C_01 - C_10) / epsilon) a quadratic equation for
+ * it, solved by bisection here. */
+static void two_by_two_has_a_closed_form(void **state)
+{
+    static const struct {
+        double cost[4], a, b, epsilon;
+    } cases[] = {
+        {{0, 1, 1, 0}, 0.5, 0.5, 1},     {{0, 1, 1, 0}, 0.5, 0.5, 0.05},
+        {{3, -1, 2, 5}, 0.3, 0.6, 2},    {{3, -1, 2, 5}, 0.3, 0.6, 0.2},
+        {{1e6, 1, 1, 1}, 0.3, 0.6, 0.5}, {{0, 0, 0, 0}, 0.25, 0.125, 1e-3},
+    };
+    for (size_t c = 0; c < COUNT(cases); c++) {
+        const double *cost = cases[c].cost, e = cases[c].epsilon;
+        const double a[] = {cases[c].a, 1 - cases[c].a}, b[] = {cases[c].b, 1 - cases[c].b};
+        double low = fmax(0, a[0] + b[0] - 1), high = fmin(a[0], b[0]), plan[4];
+        for (int k = 0; k < 200; k++) {
+            const double p = (low + high) / 2;
+            const double log_ratio =
+                log(p) + log(1 - a[0] - b[0] + p) - log(a[0] - p) - log(b[0] - p);
+            if (log_ratio < -(cost[0] + cost[3] - cost[1] - cost[2]) / e)
+                low = p;
+            else
+                high = p;
+        }
+        const double wanted[] = {low, a[0] - low, b[0] - low, 1 - a[0] - b[0] + low};
+        const fmatch_sinkhorn_config config = absolute(e);
+        expect_ok(fmatch_transport_solve_sinkhorn(context_of(state), 2, 2, cost, a, b, &config,
+                                                  plan, NULL, NULL, NULL));
+        for (int k = 0; k < 4; k++)
+            expect_close(plan[k], wanted[k], 2e-9, "case %zu, entry %d", c, k);
+    }
+}
+
+/* Between N(0, s^2) and N(d, r^2) on the line the plan is normal with covariance
+ * c = (sqrt(4 s^2 r^2 + e^2 / 4) - e / 2) / 2, e the epsilon of |x - y|^2: Janati, Muzellec, Peyré
+ * and Cuturi, "Entropic Optimal Transport between Unbalanced Gaussian Measures has a Closed Form",
+ * 2020, theorem 1 with e = 2 sigma^2. Both are put on grids, where sums of such densities are
+ * exact. */
+static void normals_have_a_closed_form(void **state)
+{
+    enum { N = 120, M = 130 };
+    const double s = 1.0, r = 0.7, d = 1.5;
+    static const double epsilons[] = {0.5, 2, 10};
+    double x[N], y[M], a[N], b[M], sum_a = 0, sum_b = 0;
+    double *cost = calloc(N * M, sizeof *cost), *plan = calloc(N * M, sizeof *plan);
+    for (int i = 0; i < N; i++)
+        sum_a += a[i] = exp(-0.5 * pow(x[i] = 14.0 * (i - (N - 1) / 2.0) / N, 2));
+    for (int j = 0; j < M; j++) {
+        y[j] = d + 10.0 * (j - (M - 1) / 2.0) / M;
+        sum_b += b[j] = exp(-0.5 * pow((y[j] - d) / r, 2));
+    }
+    for (int i = 0; i < N; i++)
+        a[i] /= sum_a;
+    for (int j = 0; j < M; j++)
+        b[j] /= sum_b;
+    for (int i = 0; i < N * M; i++)
+        cost[i] = pow(x[i / M] - y[i % M], 2);
+    for (size_t k = 0; k < COUNT(epsilons); k++) {
+        const double e = epsilons[k], c = (sqrt(4 * s * s * r * r + e * e / 4) - e / 2) / 2;
+        fmatch_sinkhorn_info info = {.struct_size = sizeof info};
+        const fmatch_sinkhorn_config config = absolute(e);
+        double covariance = 0;
+        expect_ok(fmatch_transport_solve_sinkhorn(context_of(state), N, M, cost, a, b, &config,
+                                                  plan, NULL, NULL, &info));
+        for (int i = 0; i < N * M; i++)
+            covariance += plan[i] * x[i / M] * (y[i % M] - d);
+        expect_close(covariance, c, 1e-7, "covariance at epsilon %g", e);
+        expect_close(info.transport_cost, d * d + s * s + r * r - 2 * c, 1e-6, "cost at epsilon %g",
+                     e);
+        /* KL of two normals: -log(1 - correlation^2) / 2. */
+        expect_close(info.regularised_cost,
+                     d * d + s * s + r * r - 2 * c - e * log(1 - pow(c / (s * r), 2)) / 2, 1e-6,
+                     "with the entropy, epsilon %g", e);
+        expect_close(info.mass, 1, 1e-9, "mass");
+        expect_close(info.epsilon, e, 0, "epsilon");
+    }
+    free(plan);
+    free(cost);
+}
+
+/* A weight on the marginals and one pair: the derivative of P C + e KL(P | a b) + rho KL(P | a) +
+ * rho KL(P | b) vanishes at log P = (e log(a b) + rho log a + rho log b - C) / (e + 2 rho). */
+static void one_pair_out_of_balance(void **state)
+{
+    for (double rho = 0.01; rho < 1e5; rho *= 7)
+        for (double epsilon = 1e-3; epsilon < 100; epsilon *= 5) {
+            const double cost = 1.7, a = 0.8, b = 2.5;
+            const double p = exp((epsilon * log(a * b) + rho * log(a) + rho * log(b) - cost) /
+                                 (epsilon + 2 * rho));
+            fmatch_sinkhorn_config config = absolute(epsilon);
+            config.rho = rho;
+            config.iterations = 1000000;
+            config.tolerance = 1e-12;
+            fmatch_sinkhorn_info info = {.struct_size = sizeof info};
+            double plan;
+            const fmatch_status status = fmatch_transport_solve_sinkhorn(
+                context_of(state), 1, 1, &cost, &a, &b, &config, &plan, NULL, NULL, &info);
+            if (status == FMATCH_ERROR_STEP_LIMIT) /* told: rho is too large against epsilon */
+                continue;
+            expect_ok(status);
+            expect_close(plan, p, 1e-9 * p + 1e-11 * (1 + rho / epsilon), "rho %g, epsilon %g", rho,
+                         epsilon);
+            const double wanted = p * cost + epsilon * (p * log(p / (a * b)) - p + a * b) +
+                                  rho * (p * log(p / a) - p + a) + rho * (p * log(p / b) - p + b);
+            expect_close(info.regularised_cost, wanted, 1e-8 * fabs(wanted), "rho %g, epsilon %g",
+                         rho, epsilon);
+        }
+}
+
+/* Marginals, the form of the plan, and the dual objective against the primal one. */
+static void plans_keep_their_marginals(void **state)
+{
+    enum { N = 70, M = 131 };
+    double *cost = calloc(N * M, sizeof *cost), *plan = calloc(N * M, sizeof *plan);
+    double a[N], b[M], f[N], g[M], mass_a = 0, mass_b = 0;
+    float *u = floats(N * M);
+    fill_scattered(u, N * M, 0, 1, 5);
+    for (int i = 0; i < N * M; i++)
+        cost[i] = 10.0 * u[i] - 3;
+    for (int i = 0; i < N; i++)
+        mass_a += a[i] = i % 9 == 4 ? 0 : 1.0 + u[i];
+    for (int j = 0; j < M; j++)
+        mass_b += b[j] = j % 7 == 0 ? 0 : 1.0 + u[N + j];
+    for (int j = 0; j < M; j++)
+        b[j] *= mass_a / mass_b;
+    static const double rhos[] = {0, INFINITY, 1, 20};
+    for (size_t r = 0; r < COUNT(rhos); r++)
+        for (double epsilon = 0.1; epsilon < 20; epsilon *= 4) {
+            const double rho = rhos[r];
+            const bool fixed = rho == 0 || isinf(rho);
+            fmatch_sinkhorn_config config = absolute(epsilon);
+            config.rho = rho;
+            config.iterations = 100000;
+            fmatch_sinkhorn_info info = {.struct_size = sizeof info};
+            expect_ok(fmatch_transport_solve_sinkhorn(context_of(state), N, M, cost, a, b, &config,
+                                                      plan, f, g, &info));
+            double off = 0, primal = 0, transport = 0, product = mass_a * mass_a, mass = 0;
+            for (int i = 0; i < N; i++) {
+                double sum = 0;
+                for (int j = 0; j < M; j++) {
+                    const double p = plan[i * M + j], q = a[i] * b[j];
+                    expect_close(p, q * exp((f[i] + g[j] - cost[i * M + j]) / epsilon), 1e-12 * q,
+                                 "entry %d, %d", i, j);
+                    sum += p;
+                    transport += p * cost[i * M + j];
+                    primal += p > 0 ? epsilon * p * log(p / q) : 0;
+                }
+                mass += sum;
+                off += fabs(sum - (fixed ? a[i] : a[i] * exp(-f[i] / rho)));
+                primal += fixed || sum == 0 ? 0 : rho * (sum * log(sum / a[i]));
+                primal += fixed ? 0 : rho * (a[i] - sum);
+            }
+            for (int j = 0; j < M; j++) {
+                double sum = 0;
+                for (int i = 0; i < N; i++)
+                    sum += plan[i * M + j];
+                const double wanted = fixed ? b[j] : b[j] * exp(-g[j] / rho);
+                expect_close(sum, wanted, 1e-11 * mass_a, "column %d", j);
+                primal += fixed || sum == 0 ? 0 : rho * (sum * log(sum / b[j]));
+                primal += fixed ? 0 : rho * (b[j] - sum);
+            }
+            primal += transport + epsilon * (product - mass);
+            expect_close(off / mass_a, info.marginal_error, 1e-11, "error at epsilon %g, rho %g",
+                         epsilon, rho);
+            expect_that(info.marginal_error <= 1e-9, "error %g", info.marginal_error);
+            expect_close(info.transport_cost, transport, 1e-10 * mass_a, "transport");
+            expect_close(info.regularised_cost, primal, 1e-7 * fabs(primal),
+                         "primal and dual at epsilon %g, rho %g", epsilon, rho);
+        }
+    free(u);
+    free(plan);
+    free(cost);
+}
+
+/* From an epsilon at which exp(-C / epsilon) is zero everywhere: the plan is near the best
+ * permutation, and whether it converged is told. */
+static void small_epsilon_neither_overflows_nor_gives_in(void **state)
+{
+    enum { N = 40 };
+    float x[N * 2], y[N * 2];
+    double cost[N * N], plan[N * N], exact;
+    int32_t permutation[N];
+    fill_scattered(x, N * 2, 0, 1, 1);
+    fill_scattered(y, N * 2, 5, 7, 2);
+    for (int i = 0; i < N * N; i++)
+        cost[i] = pow((double)x[i / N * 2] - y[i % N * 2], 2) +
+                  pow((double)x[i / N * 2 + 1] - y[i % N * 2 + 1], 2);
+    expect_ok(fmatch_transport_solve_assignment(context_of(state), N, cost, permutation, &exact));
+    static const double epsilons[] = {1e-2, 1e-4, 1e-8, 1e-100, 1e-300};
+    for (size_t e = 0; e < COUNT(epsilons); e++) {
+        fmatch_sinkhorn_info info = {.struct_size = sizeof info};
+        fmatch_sinkhorn_config config = absolute(epsilons[e]);
+        config.iterations = 20000;
+        const fmatch_status status = fmatch_transport_solve_sinkhorn(
+            context_of(state), N, N, cost, NULL, NULL, &config, plan, NULL, NULL, &info);
+        expect_that(status == (info.marginal_error <= 1e-9 ? FMATCH_OK : FMATCH_ERROR_STEP_LIMIT),
+                    "epsilon %g: %s, error %g", epsilons[e], fmatch_status_get_name(status),
+                    info.marginal_error);
+        if (status != FMATCH_OK)
+            expect_detail("error", "tolerance");
+        for (int i = 0; i < N * N; i++)
+            expect_that(isfinite(plan[i]), "entry %d is %g", i, plan[i]);
+        if (epsilons[e] < 1e-10) /* beyond what doubles resolve of these costs */
+            continue;
+        const double slack = 2 * epsilons[e] * log(N) + 20 * info.marginal_error;
+        expect_that(info.transport_cost <= exact / N + slack, "epsilon %g: cost %g, exact %g",
+                    epsilons[e], info.transport_cost, exact / N);
+    }
+}
+
+static void too_few_iterations_are_told(void **state)
+{
+    const double cost[] = {0, 3, 1, 1, 0, 2};
+    fmatch_sinkhorn_config config = absolute(0.5);
+    config.iterations = 2;
+    fmatch_sinkhorn_info info = {.struct_size = sizeof info};
+    double plan[6];
+    expect_status(fmatch_transport_solve_sinkhorn(context_of(state), 2, 3, cost, NULL, NULL,
+                                                  &config, plan, NULL, NULL, &info),
+                  FMATCH_ERROR_STEP_LIMIT);
+    expect_detail("2 iterations", "error", "1e-09");
+    assert_int_equal(info.iterations, 2);
+    expect_that(info.marginal_error > 1e-9, "error %g", info.marginal_error);
+    for (int j = 0; j < 3; j++)
+        expect_close(plan[j] + plan[3 + j], 1.0 / 3, 1e-12, "column %d", j);
+}
+
+/* 0.05 of the mean cost is the same as that number. */
+static void epsilon_may_be_relative(void **state)
+{
+    const double cost[] = {0, 3, 1, 1, 4, 3};
+    fmatch_sinkhorn_info relative = {.struct_size = sizeof relative}, plain = relative;
+    const fmatch_sinkhorn_config config = absolute(0.1);
+    expect_ok(fmatch_transport_solve_sinkhorn(context_of(state), 2, 3, cost, NULL, NULL, NULL, NULL,
+                                              NULL, NULL, &relative));
+    expect_ok(fmatch_transport_solve_sinkhorn(context_of(state), 2, 3, cost, NULL, NULL, &config,
+                                              NULL, NULL, NULL, &plain));
+    expect_close(relative.epsilon, 0.1, 1e-15, "epsilon");
+    expect_close(relative.regularised_cost, plain.regularised_cost, 1e-9, "cost");
+}
+
+static void bad_entropic_input_is_refused(void **state)
+{
+    fmatch_context *context = context_of(state);
+    double cost[] = {1, 2, 3, 4}, a[] = {0.5, 0.5}, b[] = {0.5, 0.5}, plan[4];
+#define SOLVE(config)                                                                              \
+    fmatch_transport_solve_sinkhorn(context, 2, 2, cost, a, b, (config), plan, NULL, NULL, NULL)
+    static const struct {
+        const char *field;
+        fmatch_sinkhorn_config config;
+    } cases[] = {
+        {"epsilon", {.epsilon = 0, .iterations = 1}},
+        {"epsilon", {.epsilon = -1, .iterations = 1}},
+        {"epsilon", {.epsilon = NAN, .iterations = 1}},
+        {"epsilon", {.epsilon = INFINITY, .iterations = 1}},
+        {"epsilon_unit", {.epsilon = 1, .epsilon_unit = 2, .iterations = 1}},
+        {"tolerance", {.epsilon = 1, .tolerance = -1, .iterations = 1}},
+        {"tolerance", {.epsilon = 1, .tolerance = NAN, .iterations = 1}},
+        {"rho", {.epsilon = 1, .rho = -1, .iterations = 1}},
+        {"rho", {.epsilon = 1, .rho = NAN, .iterations = 1}},
+        {"iterations", {.epsilon = 1, .iterations = 0}},
+    };
+    for (size_t c = 0; c < COUNT(cases); c++) {
+        fmatch_sinkhorn_config config = cases[c].config;
+        config.struct_size = sizeof config;
+        expect_status(SOLVE(&config), FMATCH_ERROR_ARGUMENT);
+        expect_detail(cases[c].field);
+    }
+    fmatch_sinkhorn_config config = absolute(1);
+    config.struct_size = 4;
+    expect_status(SOLVE(&config), FMATCH_ERROR_STRUCT_SIZE);
+    fmatch_sinkhorn_info info = {.struct_size = 8};
+    expect_status(
+        fmatch_transport_solve_sinkhorn(context, 2, 2, cost, a, b, NULL, plan, NULL, NULL, &info),
+        FMATCH_ERROR_STRUCT_SIZE);
+    expect_detail("info");
+
+    b[1] = 0.75;
+    expect_status(SOLVE(NULL), FMATCH_ERROR_ARGUMENT);
+    expect_detail("sum of b", "1.25", "rho");
+    config = absolute(1);
+    config.rho = 1;
+    expect_ok(SOLVE(&config));
+    b[1] = -0.5;
+    expect_status(SOLVE(NULL), FMATCH_ERROR_ARGUMENT);
+    expect_detail("b[1]", "-0.5");
+    b[1] = NAN;
+    expect_status(SOLVE(NULL), FMATCH_ERROR_NOT_FINITE);
+    b[1] = 0.5;
+    a[0] = a[1] = 0;
+    expect_status(SOLVE(NULL), FMATCH_ERROR_ARGUMENT);
+    expect_detail("sum of a", "0");
+    a[0] = a[1] = 0.5;
+    cost[2] = INFINITY;
+    expect_status(SOLVE(NULL), FMATCH_ERROR_NOT_FINITE);
+    expect_detail("cost", "row 1", "inf");
+    memset(cost, 0, sizeof cost);
+    expect_status(SOLVE(NULL), FMATCH_ERROR_ARGUMENT);
+    expect_detail("mean cost", "0");
+    expect_status(
+        fmatch_transport_solve_sinkhorn(context, 0, 2, cost, a, b, NULL, plan, NULL, NULL, NULL),
+        FMATCH_ERROR_ARGUMENT);
+    expect_status(fmatch_transport_solve_sinkhorn(context, 2, 65537, cost, a, b, NULL, plan, NULL,
+                                                  NULL, NULL),
+                  FMATCH_ERROR_ARGUMENT);
+    expect_status(
+        fmatch_transport_solve_sinkhorn(context, 2, 2, NULL, a, b, NULL, plan, NULL, NULL, NULL),
+        FMATCH_ERROR_ARGUMENT);
+    expect_status(
+        fmatch_transport_solve_sinkhorn(NULL, 2, 2, cost, a, b, NULL, plan, NULL, NULL, NULL),
+        FMATCH_ERROR_ARGUMENT);
+#undef SOLVE
+}
+
 static void bad_input_is_refused(void **state)
 {
     fmatch_context *context = context_of(state);
@@ -121,6 +447,14 @@ int main(void)
         world_test(moved_points_find_their_images),
         world_test(extreme_costs),
         world_test(bad_input_is_refused),
+        world_test(two_by_two_has_a_closed_form),
+        world_test(normals_have_a_closed_form),
+        world_test(one_pair_out_of_balance),
+        world_test(plans_keep_their_marginals),
+        world_test(small_epsilon_neither_overflows_nor_gives_in),
+        world_test(too_few_iterations_are_told),
+        world_test(epsilon_may_be_relative),
+        world_test(bad_entropic_input_is_refused),
     };
     return cmocka_run_group_tests_name("transport", tests, NULL, NULL);
 }

@@ -578,6 +578,24 @@ void batches_are_transported()
             flowmatch::solve_assignment(context, 2, {1, 2, 3});
         },
         [](const flowmatch::shape_error &) {});
+
+    fmatch_sinkhorn_config config = flowmatch::sinkhorn_config();
+    config.epsilon = 1;
+    config.epsilon_unit = FMATCH_EPSILON_ABSOLUTE;
+    const flowmatch::sinkhorn_plan plan =
+        flowmatch::solve_sinkhorn(context, 2, 2, {0, 1, 1, 0}, {}, {}, config);
+    expect_equal("converged", plan.converged, true);
+    expect_close("mass that stays", plan.plan[0], 0.5 / (1 + std::exp(-1.0)), 1e-9);
+    config.iterations = 1;
+    expect_equal("converged at once",
+                 flowmatch::solve_sinkhorn(context, 2, 2, {0, 1, 3, 1}, {}, {}, config).converged,
+                 false);
+    expect_thrown<flowmatch::argument_error>(
+        "masses that do not agree",
+        [&] {
+            flowmatch::solve_sinkhorn(context, 2, 2, {0, 1, 1, 0}, {1, 1}, {1, 2});
+        },
+        [](const flowmatch::argument_error &) {});
 }
 
 void paths_times_and_couplings()

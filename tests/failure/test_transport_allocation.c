@@ -13,6 +13,7 @@ struct problem {
 struct outcome {
     int32_t permutation[N];
     double total;
+    double plan[N * N], f[N], g[N];
 };
 
 typedef fmatch_status solver(const struct problem *p, struct outcome *o);
@@ -36,6 +37,15 @@ static fmatch_status assignment_of_large_costs(const struct problem *p, struct o
     return fmatch_transport_solve_assignment(p->context, N, large, o->permutation, &o->total);
 }
 
+static fmatch_status sinkhorn(const struct problem *p, struct outcome *o)
+{
+    fmatch_sinkhorn_config config;
+    fmatch_sinkhorn_config_init(&config);
+    config.epsilon = 0.5;
+    return fmatch_transport_solve_sinkhorn(p->context, N, N, p->cost, NULL, NULL, &config, o->plan,
+                                           o->f, o->g, NULL);
+}
+
 static const struct {
     const char *name;
     solver *solve;
@@ -44,6 +54,7 @@ static const struct {
     {"assignment", assignment, 1},
     {"assignment of points", assignment_of_points, 2},
     {"assignment of large costs", assignment_of_large_costs, 2},
+    {"sinkhorn", sinkhorn, 2},
 };
 
 static void each_failing_allocation_is_told(void **state)

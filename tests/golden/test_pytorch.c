@@ -35,7 +35,9 @@ static fmatch_batch batch_of(const struct golden *golden, int64_t step)
                           GOLDEN_ROWS,
                           golden->target + values,
                           golden->noise + values,
-                          golden->times + step * GOLDEN_ROWS, NULL, NULL};
+                          golden->times + step * GOLDEN_ROWS,
+                          NULL,
+                          NULL};
 }
 
 static double largest(const float *values, int64_t n)

@@ -36,6 +36,32 @@ def test_assignment_of_points_is_that_of_their_distances():
     assert list(line.permutation) == [1, 0, 2] and line.total == 27**2 + 9**2 + 18**2
 
 
+def test_sinkhorn_keeps_marginals_and_form():
+    rng = np.random.default_rng(2)
+    cost, a, b = rng.uniform(size=(20, 30)), rng.uniform(size=20), rng.uniform(size=30)
+    a, b = a / a.sum(), b / b.sum()
+    found = fm.transport.solve_sinkhorn(cost, a, b, epsilon=0.1, relative=False)
+    assert found.converged and found.epsilon == 0.1 and found.marginal_error <= 1e-9
+    assert np.allclose(found.plan.sum(1), a, atol=1e-9) and np.allclose(found.plan.sum(0), b)
+    wanted = a[:, None] * b * np.exp((found.f[:, None] + found.g - cost) / 0.1)
+    assert np.allclose(found.plan, wanted, rtol=1e-10)
+    assert found.transport_cost == pytest.approx((found.plan * cost).sum())
+    entropy = (found.plan * np.log(found.plan / (a[:, None] * b))).sum()
+    assert found.regularised_cost == pytest.approx(found.transport_cost + 0.1 * entropy)
+    partial = fm.transport.solve_sinkhorn(cost, a, b, epsilon=0.1, rho=0.05)
+    assert 0 < partial.mass < 1
+
+
+def test_sinkhorn_tells_when_it_does_not_converge():
+    cost = np.random.default_rng(3).uniform(size=(40, 40))
+    with pytest.raises(fm.StepLimitError, match='tolerance'):
+        fm.transport.solve_sinkhorn(cost, iterations=3)
+    found = fm.transport.solve_sinkhorn(cost, iterations=3, unfinished=True)
+    assert not found.converged and found.iterations == 3 and found.marginal_error > 1e-9
+    with pytest.raises(fm.ShapeError, match='a has'):
+        fm.transport.solve_sinkhorn(cost, np.ones(3))
+
+
 def test_shapes_are_checked():
     with pytest.raises(fm.ShapeError, match='cost'):
         solve(np.zeros((2, 3)))

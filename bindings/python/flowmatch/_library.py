@@ -206,6 +206,17 @@ class SamplerConfig(Structure):
                 ('guidance', c_int32), ('flags', c_uint32)]
 
 
+class SinkhornConfig(Structure):
+    _fields_ = [('struct_size', c_uint32), ('epsilon_unit', c_int32), ('epsilon', c_double),
+                ('tolerance', c_double), ('rho', c_double), ('iterations', c_int64)]
+
+
+class SinkhornInfo(Structure):
+    _fields_ = [('struct_size', c_uint32), ('flags', c_uint32), ('iterations', c_int64),
+                ('epsilon', c_double), ('marginal_error', c_double), ('transport_cost', c_double),
+                ('regularised_cost', c_double), ('mass', c_double)]
+
+
 #: C name of every struct that is mirrored; fmatch_allocator alone is not, as Python has no use
 #: for it.
 STRUCTS = {
@@ -239,6 +250,8 @@ STRUCTS = {
     'fmatch_progress': ProgressCallbacks,
     'fmatch_batch': Batch,
     'fmatch_sampler_config': SamplerConfig,
+    'fmatch_sinkhorn_config': SinkhornConfig,
+    'fmatch_sinkhorn_info': SinkhornInfo,
 }
 
 #: Every function of the library: its result, then its parameters.
@@ -357,9 +370,13 @@ FUNCTIONS: Dict[str, List[Any]] = {
     'fmatch_sampler_integrate': [STATUS, HANDLE, c_int64, FLOATS, FLOATS, FLOATS],
     'fmatch_sampler_integrate_trajectory': [STATUS, HANDLE, c_int64, FLOATS, FLOATS, FLOATS],
 
+    'fmatch_sinkhorn_config_init_sized': [None, POINTER(SinkhornConfig), c_size_t],
     'fmatch_transport_solve_assignment': [STATUS, HANDLE, c_int64, DOUBLES, INTEGERS, DOUBLES],
     'fmatch_transport_solve_assignment_points': [STATUS, HANDLE, c_int32, c_int64, FLOATS, FLOATS,
                                                  INTEGERS, DOUBLES],
+    'fmatch_transport_solve_sinkhorn': [STATUS, HANDLE, c_int64, c_int64, DOUBLES, DOUBLES, DOUBLES,
+                                        POINTER(SinkhornConfig), DOUBLES, DOUBLES, DOUBLES,
+                                        POINTER(SinkhornInfo)],
 
     'fmatch_metrics_evaluate_energy_distance': [STATUS, c_int32, c_int64, FLOATS, c_int64, FLOATS,
                                                 DOUBLES],

@@ -1,14 +1,15 @@
 """Optimal transport between two batches: who is paired with whom."""
 
 import ctypes
+import math
 from ctypes import byref, c_double
 from typing import Any, NamedTuple, Optional
 
 import numpy as np
 
 from ._arrays import address, as_float32, bounded, rows_of, with_shape
-from ._errors import shape_error
-from ._library import library
+from ._errors import StepLimitError, shape_error
+from ._library import SinkhornConfig, SinkhornInfo, library
 from .context import Context, default_context
 
 
@@ -50,3 +51,61 @@ def solve_assignment_points(x: Any, y: Any, context: Optional[Context] = None) -
         library.fmatch_transport_solve_assignment_points, bounded('dim', dim, ctypes.c_int32),
         len(x), address(x), address(y), address(permutation), byref(total))
     return Assignment(permutation, total.value)
+
+
+class SinkhornPlan(NamedTuple):
+    plan: np.ndarray  #: [n, m], masses
+    f: np.ndarray  #: [n], potential of the rows
+    g: np.ndarray  #: [m], potential of the columns
+    converged: bool
+    iterations: int
+    epsilon: float  #: in the costs' unit
+    marginal_error: float
+    transport_cost: float  #: without the entropy
+    regularised_cost: float  #: with it
+    mass: float
+
+
+def _masses(name: str, value: Any, n: int) -> Optional[np.ndarray]:
+    if value is None:
+        return None
+    array = np.ascontiguousarray(value, dtype=np.float64)
+    if array.shape != (n,):
+        raise shape_error(f'{name} has shape {array.shape}; it must be ({n},)')
+    return array
+
+
+def solve_sinkhorn(cost: Any, a: Any = None, b: Any = None, *, epsilon: float = 0.05,
+                   relative: bool = True, rho: float = math.inf, tolerance: float = 1e-9,
+                   iterations: int = 10000, unfinished: bool = False,
+                   context: Optional[Context] = None) -> SinkhornPlan:
+    """Entropic optimal transport, plan[i, j] = a[i] b[j] exp((f[i] + g[j] - cost[i, j]) / epsilon).
+
+    Args:
+        cost: [n, m].
+        a, b: masses [n] and [m]; even ones if None.
+        epsilon: weight of the entropy; with `relative`, in units of the mean cost.
+        rho: weight of the marginals in unbalanced transport; infinity: a and b are kept.
+        tolerance: of the marginal's error, as a share of the mass.
+        iterations: at most so many.
+        unfinished: return what there is when the tolerance was not reached, instead of raising
+            StepLimitError.
+    """
+    cost = _costs(cost)
+    n, m = cost.shape
+    a, b = _masses('a', a, n), _masses('b', b, m)
+    config = SinkhornConfig(ctypes.sizeof(SinkhornConfig), 0 if relative else 1, epsilon, tolerance,
+                            rho, bounded('iterations', iterations, ctypes.c_int64))
+    info = SinkhornInfo(ctypes.sizeof(SinkhornInfo))
+    plan, f, g = np.empty((n, m)), np.empty(n), np.empty(m)
+    converged = True
+    try:
+        (context or default_context())._call(
+            library.fmatch_transport_solve_sinkhorn, n, m, address(cost), address(a), address(b),
+            byref(config), address(plan), address(f), address(g), byref(info))
+    except StepLimitError:
+        if not unfinished:
+            raise
+        converged = False
+    return SinkhornPlan(plan, f, g, converged, info.iterations, info.epsilon, info.marginal_error,
+                        info.transport_cost, info.regularised_cost, info.mass)
