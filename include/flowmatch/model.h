@@ -332,11 +332,12 @@ FMATCH_API FMATCH_WARN_UNUSED fmatch_status fmatch_model_set_tensor(fmatch_model
  * the new one. A symbolic link stays: what it points to is replaced, or made. Pipes, devices and
  * folders are refused with FMATCH_ERROR_IO.
  *
- * @param model  with parameters. Its noise must be the default, a normal or a Gaussian mixture.
+ * @param model  with parameters. Its noise must be the default, a normal, a Gaussian mixture or a
+ * toy, and its path no callback.
  * @param path   the file.
  *
  * @return FMATCH_OK · FMATCH_ERROR_ARGUMENT · FMATCH_ERROR_UNSUPPORTED (no parameters, or the
- * noise is an array or a callback) · FMATCH_ERROR_IO · FMATCH_ERROR_NO_MEMORY.
+ * noise or the path is of another kind) · FMATCH_ERROR_IO · FMATCH_ERROR_NO_MEMORY.
  */
 FMATCH_API FMATCH_WARN_UNUSED fmatch_status fmatch_model_save(const fmatch_model *model,
                                                               const char *path);

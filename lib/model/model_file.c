@@ -27,7 +27,9 @@ static const char setting_version[] = "flowmatch.version", setting_kind[] = "flo
                   setting_dim[] = "flowmatch.dim", setting_widths[] = "flowmatch.hidden_widths",
                   setting_activation[] = "flowmatch.activation", setting_path[] = "flowmatch.path",
                   setting_prediction[] = "flowmatch.prediction",
-                  setting_noise[] = "flowmatch.noise";
+                  setting_noise[] = "flowmatch.noise", setting_toy[] = "flowmatch.noise.kind",
+                  setting_convention[] = "flowmatch.noise.convention",
+                  setting_toy_noise[] = "flowmatch.noise.noise";
 
 static const char array_mean[] = "flowmatch.data_mean", array_std[] = "flowmatch.data_std",
                   array_noise_weights[] = "flowmatch.noise.weights",
@@ -59,6 +61,22 @@ static const char *const noise_names[] = {[NOISE_DEFAULT] = "default",
                                           [NOISE_STANDARD_NORMAL] = "standard_normal",
                                           [NOISE_GAUSSIAN_MIXTURE] = "gaussian_mixture",
                                           [NOISE_TOY] = "toy"};
+
+static const char *const toy_names[] = {
+    [FMATCH_TOY_TWO_MOONS] = "two_moons",       [FMATCH_TOY_EIGHT_GAUSSIANS] = "eight_gaussians",
+    [FMATCH_TOY_CHECKERBOARD] = "checkerboard", [FMATCH_TOY_TWO_SPIRALS] = "two_spirals",
+    [FMATCH_TOY_PINWHEEL] = "pinwheel",         [FMATCH_TOY_RINGS] = "rings",
+    [FMATCH_TOY_CIRCLES] = "circles",           [FMATCH_TOY_SWISS_ROLL] = "swiss_roll",
+    [FMATCH_TOY_S_CURVE] = "s_curve",
+};
+static const char *const convention_names[] = {
+    [FMATCH_TOY_PLAIN] = "plain",
+    [FMATCH_TOY_TORCHCFM] = "torchcfm",
+    [FMATCH_TOY_TORCHCFM_RUNNER] = "torchcfm_runner",
+    [FMATCH_TOY_MOONS_TO_GAUSSIANS] = "moons_to_gaussians",
+    [FMATCH_TOY_FFJORD] = "ffjord",
+    [FMATCH_TOY_FLOW_MATCHING] = "flow_matching",
+};
 
 /* Whole numbers that a file of version 1 does not have: 0, which is what leaving them out means. */
 static const struct {
@@ -94,6 +112,7 @@ struct contents {
     struct safetensors_array array[ARRAYS_MAX];
     char dim[16], widths[WIDTHS_TEXT_SIZE];
     char later[COUNT(later_numbers)][16], path[COUNT(path_settings)][32];
+    char toy_noise[32];
     float *noise; /* weights, means and stds of a mixture, one after the other */
 };
 
@@ -129,22 +148,6 @@ static fmatch_status add_mixture(struct contents *c, const fmatch_allocator *all
     return FMATCH_OK;
 }
 
-static fmatch_status add_noise(struct contents *c, const fmatch_allocator *allocator,
-                               const fmatch_source *noise)
-{
-    const struct mixture *m = noise ? mixture_source_get(noise) : NULL;
-    const bool normal = noise && normal_source_is_standard(noise);
-    if (noise && !m && !normal)
-        return status_fail(FMATCH_ERROR_UNSUPPORTED,
-                           "the model's noise is an array or a callback; only a normal or a "
-                           "Gaussian mixture can be saved");
-    add_setting(c, setting_noise,
-                noise_names[m        ? NOISE_GAUSSIAN_MIXTURE
-                            : normal ? NOISE_STANDARD_NORMAL
-                                     : NOISE_DEFAULT]);
-    return m ? add_mixture(c, allocator, m) : FMATCH_OK;
-}
-
 /* Those that are not 0; returns how many. */
 static int32_t add_later_numbers(struct contents *c, const fmatch_mlp_config *config)
 {
@@ -160,16 +163,45 @@ static int32_t add_later_numbers(struct contents *c, const fmatch_mlp_config *co
     return count;
 }
 
-/* A positive double exactly, as an integer times a power of two: 20 is "5p2", 0.1
+/* A double of at least 0 exactly, as an integer times a power of two: 20 is "5p2", 0.1
  * "3602879701896397p-55". No locale changes it. */
 static void write_exactly(double value, char *text, size_t size)
 {
-    int exponent = 0;
+    int exponent = 0; /* 0 is "0p0" */
     double mantissa = frexp(value, &exponent);
     int bits = 0;
     for (; mantissa != floor(mantissa); bits++)
         mantissa *= 2.0;
     snprintf(text, size, "%lldp%d", (long long)mantissa, exponent - bits);
+}
+
+static void add_toy(struct contents *c, const fmatch_toy_config *toy)
+{
+    write_exactly(toy->noise, c->toy_noise, sizeof c->toy_noise);
+    add_setting(c, setting_toy, toy_names[toy->kind]);
+    add_setting(c, setting_convention, convention_names[toy->convention]);
+    add_setting(c, setting_toy_noise, c->toy_noise);
+}
+
+/* NULL is the default. */
+static fmatch_status add_noise(struct contents *c, const fmatch_allocator *allocator,
+                               const fmatch_source *noise)
+{
+    const struct mixture *m = noise ? mixture_source_get(noise) : NULL;
+    const fmatch_toy_config *toy = noise ? toy_source_config(noise) : NULL;
+    const bool normal = noise && normal_source_is_standard(noise);
+    if (noise && !m && !toy && !normal)
+        return status_fail(FMATCH_ERROR_UNSUPPORTED,
+                           "the model's noise is an array, a file or a callback; only a normal, a "
+                           "Gaussian mixture or a toy can be saved");
+    add_setting(c, setting_noise,
+                noise_names[m        ? NOISE_GAUSSIAN_MIXTURE
+                            : toy    ? NOISE_TOY
+                            : normal ? NOISE_STANDARD_NORMAL
+                                     : NOISE_DEFAULT]);
+    if (toy)
+        add_toy(c, toy);
+    return m ? add_mixture(c, allocator, m) : FMATCH_OK;
 }
 
 static int32_t add_path_settings(struct contents *c, const fmatch_path_config *path)
@@ -194,7 +226,8 @@ static void add_configuration(struct contents *c, const fmatch_mlp_config *confi
         length += (size_t)snprintf(c->widths + length, sizeof c->widths - length, "%s%d",
                                    l > 0 ? "," : "", (int)config->hidden_widths[l]);
     const bool first = config->path->kind == FMATCH_PATH_LINEAR &&
-                       config->prediction == FMATCH_PREDICTION_VELOCITY;
+                       config->prediction == FMATCH_PREDICTION_VELOCITY &&
+                       !(config->noise && toy_source_config(config->noise));
     const int32_t later = add_later_numbers(c, config) + add_path_settings(c, config->path);
     add_setting(c, setting_version, first && later == 0 ? "1" : "2");
     add_setting(c, setting_kind, kind_names[0]);
@@ -598,6 +631,24 @@ static fmatch_status load_mixture(fmatch_source **source, fmatch_context *contex
     return status;
 }
 
+static fmatch_status load_toy(fmatch_source **source, fmatch_context *context,
+                              const struct safetensors *file)
+{
+    fmatch_toy_config toy;
+    fmatch_toy_config_init(&toy);
+    const char *text = NULL;
+    RETURN_IF_FAILED(get_named(file, setting_toy, COUNT(toy_names), toy_names, &toy.kind));
+    RETURN_IF_FAILED(get_named(file, setting_convention, COUNT(convention_names), convention_names,
+                               &toy.convention));
+    RETURN_IF_FAILED(get_setting(file, setting_toy_noise, &text));
+    if (!parse_exactly(text, &toy.noise))
+        return status_fail(FMATCH_ERROR_FORMAT, "%s: %s is '%.64s', not a number such as 5p-3",
+                           file->path, setting_toy_noise, text);
+    const fmatch_status status = fmatch_source_create_toy(source, context, &toy);
+    add_path(status, file, "noise: ");
+    return status;
+}
+
 static fmatch_status load_noise(fmatch_source **source, fmatch_context *context,
                                 const struct safetensors *file, int32_t dim, int32_t noise)
 {
@@ -607,6 +658,8 @@ static fmatch_status load_noise(fmatch_source **source, fmatch_context *context,
         return fmatch_source_create_normal(source, context, dim);
     case NOISE_GAUSSIAN_MIXTURE:
         return load_mixture(source, context, file, dim);
+    case NOISE_TOY:
+        return load_toy(source, context, file);
     default:
         return FMATCH_OK;
     }

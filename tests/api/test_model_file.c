@@ -1039,6 +1039,39 @@ static void paths_are_kept(void **state)
     }
 }
 
+/* A toy on the noise side draws the same rows after loading. */
+static void toys_as_noise_are_kept(void **state)
+{
+    static const fmatch_toy_config toys[] = {
+        {.kind = FMATCH_TOY_TWO_MOONS, .convention = FMATCH_TOY_TORCHCFM, .noise = 0.3},
+        {.kind = FMATCH_TOY_CHECKERBOARD, .convention = FMATCH_TOY_PLAIN, .noise = -1},
+        {.kind = FMATCH_TOY_EIGHT_GAUSSIANS, .convention = FMATCH_TOY_FFJORD, .noise = -1},
+    };
+    for (size_t i = 0; i < COUNT(toys); i++) {
+        fmatch_toy_config toy = toys[i];
+        toy.struct_size = sizeof toy;
+        fmatch_source *noise;
+        expect_ok(fmatch_source_create_toy(&noise, context_of(state), &toy));
+        fmatch_mlp_config config;
+        fmatch_mlp_config_init(&config);
+        config.dim = 2;
+        config.noise = noise;
+        fmatch_model *models[2];
+        expect_ok(fmatch_model_create_mlp(&models[0], context_of(state), &config));
+        fmatch_source_destroy(&noise);
+        expect_ok(fmatch_model_save(models[0], path));
+        expect_ok(fmatch_model_load(&models[1], context_of(state), path));
+        float x[2][20];
+        for (int k = 0; k < 2; k++) {
+            fmatch_sampler *sampler = make_sampler(models[k], FMATCH_SOLVER_EULER, 2, 0, 1);
+            expect_ok(fmatch_sampler_draw(sampler, 3, 0, 10, NULL, x[k]));
+            fmatch_sampler_destroy(&sampler);
+            fmatch_model_destroy(&models[k]);
+        }
+        expect_same_bits(x[0], x[1], 20, "toy %zu", i);
+    }
+}
+
 static void bad_path_settings_are_refused(void **state)
 {
     fmatch_path_config given = {
@@ -1550,6 +1583,7 @@ int main(void)
         folder_test(each_setting_must_be_known),
         folder_test(conditions_are_kept),
         folder_test(paths_are_kept),
+        folder_test(toys_as_noise_are_kept),
         folder_test(bad_path_settings_are_refused),
         folder_test(a_newer_version_is_refused_as_such),
         folder_test(too_many_layers_are_refused),
