@@ -88,6 +88,11 @@ typedef struct fmatch_coupling_config {
      * batch. Default 0: as many as that.
      */
     int32_t batch;
+    /**
+     * Of ENTROPIC and UNBALANCED; NULL: its recommended values with a tolerance of 1e-3. UNBALANCED
+     * needs its rho, which ENTROPIC must leave at 0.
+     */
+    const fmatch_sinkhorn_config *sinkhorn;
     const fmatch_coupling_callbacks *callbacks; /**< of CALLBACK, copied */
     int32_t condition;                          /**< an fmatch_condition_coupling. Default AUTO. */
     uint32_t flags;                             /**< 0 */

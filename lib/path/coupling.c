@@ -4,6 +4,8 @@
 #include "base/log.h"
 #include "base/status.h"
 #include "path/assignment.h"
+#include "path/sinkhorn.h"
+#include "path/transport_settings.h"
 
 #include <math.h>
 #include <string.h>
@@ -18,7 +20,11 @@ struct coupling {
     int64_t rows;            /* coupled at once */
     bool by_class, weighted; /* labels among themselves; distances of conditions count */
     struct assignment assignment;
-    double *cost; /* [rows, rows] */
+    fmatch_sinkhorn_config entropic;
+    struct sinkhorn sinkhorn;
+    double *cost;       /* [rows, rows] */
+    double *plan;       /* [rows, rows]; NULL where none is drawn from */
+    double *potentials; /* [2, rows] */
     /* Rows of one class, side by side, and where they came from. */
     float *noise, *target, *condition;
     int32_t *origin, *permutation, *noise_row, *target_row;
@@ -77,6 +83,31 @@ static fmatch_status check_callbacks(const fmatch_coupling_config *c)
     return FMATCH_OK;
 }
 
+static bool is_entropic(int32_t kind)
+{
+    return kind == FMATCH_COUPLING_ENTROPIC || kind == FMATCH_COUPLING_UNBALANCED;
+}
+
+/* Reads the solver's settings, defaults filled in. */
+static fmatch_status read_sinkhorn(const fmatch_coupling_config *c, fmatch_sinkhorn_config *s)
+{
+    if (!is_entropic(c->kind))
+        return c->sinkhorn ? status_fail(FMATCH_ERROR_ARGUMENT,
+                                         "coupling->sinkhorn is not NULL; it is for ENTROPIC and "
+                                         "UNBALANCED")
+                           : FMATCH_OK;
+    RETURN_IF_FAILED(transport_read_sinkhorn(c->sinkhorn, s));
+    if (!c->sinkhorn)
+        s->tolerance = 1e-3; /* pairs are draws, which no finer plan makes better */
+    const bool free = isfinite(s->rho);
+    if (free != (c->kind == FMATCH_COUPLING_UNBALANCED))
+        return status_fail(FMATCH_ERROR_ARGUMENT, "coupling->sinkhorn->rho is %s; %s",
+                           NUMBER(free ? s->rho : 0.0),
+                           free ? "it is for FMATCH_COUPLING_UNBALANCED"
+                                : "FMATCH_COUPLING_UNBALANCED needs one above 0");
+    return FMATCH_OK;
+}
+
 static fmatch_status check_config(const fmatch_coupling_config *c,
                                   const struct coupling_shape *shape)
 {
@@ -117,6 +148,13 @@ static fmatch_status hold_memory(struct coupling *c)
     c->origin = allocation_create(allocator, 4 * n, sizeof *c->origin);
     if (!c->cost || !c->noise || !c->origin)
         return status_no_memory((size_t)(n * n) * sizeof *c->cost);
+    if (is_entropic(c->config.kind)) {
+        RETURN_IF_FAILED(sinkhorn_create(&c->sinkhorn, allocator, n, n));
+        c->plan = allocation_create(allocator, n * n, sizeof *c->plan);
+        c->potentials = allocation_create(allocator, 2 * n, sizeof *c->potentials);
+        if (!c->plan || !c->potentials)
+            return status_no_memory((size_t)(n * n) * sizeof *c->plan);
+    }
     c->target = c->noise + n * dim;
     c->condition = c->target + n * dim;
     c->uniform = c->condition + n * columns;
@@ -138,9 +176,14 @@ static void warn_of_conditions(const struct coupling *c)
                   "noise that is not its noise distribution");
 }
 
+/* What the configuration points to. */
+struct pointed {
+    fmatch_sinkhorn_config entropic;
+    fmatch_coupling_callbacks callbacks;
+};
+
 static fmatch_status create(struct coupling **coupling, fmatch_context *context,
-                            const fmatch_coupling_config *config,
-                            const fmatch_coupling_callbacks *callbacks,
+                            const fmatch_coupling_config *config, const struct pointed *pointed,
                             const struct coupling_shape *shape)
 {
     struct coupling *c = allocation_create(&context->allocator, 1, sizeof *c);
@@ -148,6 +191,7 @@ static fmatch_status create(struct coupling **coupling, fmatch_context *context,
         return status_no_memory(sizeof *c);
     c->context = context_retain(context);
     c->config = *config;
+    c->entropic = pointed->entropic;
     c->shape = *shape;
     c->rows = config->batch > 0 ? config->batch : shape->batch;
     const int32_t mode = config->condition;
@@ -161,7 +205,7 @@ static fmatch_status create(struct coupling **coupling, fmatch_context *context,
         coupling_destroy(c);
         return status;
     }
-    c->callbacks = *callbacks;
+    c->callbacks = pointed->callbacks;
     warn_of_conditions(c);
     *coupling = c;
     return FMATCH_OK;
@@ -175,17 +219,21 @@ fmatch_status coupling_create(struct coupling **coupling, fmatch_context *contex
     if (!config)
         return FMATCH_OK;
     fmatch_coupling_config given;
-    fmatch_coupling_callbacks callbacks = {0};
+    struct pointed pointed = {0};
+    fmatch_coupling_callbacks *callbacks = &pointed.callbacks;
     RETURN_IF_FAILED(configuration_read(&given, sizeof given, sizeof given, config, "coupling"));
     if (given.callbacks)
-        RETURN_IF_FAILED(configuration_read(&callbacks, sizeof callbacks, sizeof callbacks,
+        RETURN_IF_FAILED(configuration_read(callbacks, sizeof *callbacks, sizeof *callbacks,
                                             given.callbacks, "coupling->callbacks"));
     fmatch_status status = check_config(&given, shape);
-    given.callbacks = NULL; /* the caller's; ours is the copy */
+    if (status == FMATCH_OK)
+        status = read_sinkhorn(&given, &pointed.entropic);
+    given.callbacks = NULL; /* the caller's; ours are copies */
+    given.sinkhorn = NULL;
     if (status == FMATCH_OK && given.kind != FMATCH_COUPLING_INDEPENDENT)
-        status = create(coupling, context, &given, &callbacks, shape);
+        status = create(coupling, context, &given, &pointed, shape);
     if (status != FMATCH_OK)
-        status_keep_and_destroy(callbacks.destroy, callbacks.user);
+        status_keep_and_destroy(callbacks->destroy, callbacks->user);
     return status;
 }
 
@@ -198,7 +246,10 @@ void coupling_destroy(struct coupling *c)
     status_keep_and_destroy(c->callbacks.destroy, c->callbacks.user);
     allocation_destroy(allocator, c->origin);
     allocation_destroy(allocator, c->noise);
+    allocation_destroy(allocator, c->potentials);
+    allocation_destroy(allocator, c->plan);
     allocation_destroy(allocator, c->cost);
+    sinkhorn_destroy(&c->sinkhorn, allocator);
     assignment_destroy(&c->assignment, allocator);
     allocation_destroy(allocator, c);
     context_release(context);
@@ -324,11 +375,90 @@ static void pair_exactly(struct coupling *c, const struct draws *draws, int64_t 
     }
 }
 
+static double largest_of(int64_t n, const double *cost)
+{
+    double largest = 0.0;
+    for (int64_t i = 0; i < n; i++)
+        largest = cost[i] > largest ? cost[i] : largest;
+    return largest;
+}
+
+static fmatch_status solve_entropic(struct coupling *c, int64_t n)
+{
+    struct sinkhorn_result result;
+    const fmatch_sinkhorn_config *s = &c->entropic;
+    double epsilon = 1.0; /* where all rows are the same, any plan will do */
+    if (largest_of(n * n, c->cost) > 0.0)
+        RETURN_IF_FAILED(transport_epsilon(s, n * n, c->cost, &epsilon));
+    const struct sinkhorn_problem problem = {.n = n,
+                                             .m = n,
+                                             .cost = c->cost,
+                                             .epsilon = epsilon,
+                                             .rho = s->rho,
+                                             .tolerance = s->tolerance,
+                                             .iterations = s->iterations};
+    if (sinkhorn_solve(&c->sinkhorn, &problem, c->potentials, c->potentials + n, c->plan, &result))
+        return FMATCH_OK;
+    return status_fail(
+        FMATCH_ERROR_STEP_LIMIT,
+        "Sinkhorn's iterations of the coupling have a marginal error of %s after %lld "
+        "of them; coupling->sinkhorn->tolerance is %s",
+        NUMBER(result.marginal_error), (long long)result.iterations, NUMBER(s->tolerance));
+}
+
+/* First j at which the sum of mass[0] to mass[j] exceeds `wanted`. */
+static int32_t draw_by_mass(int64_t n, const double *mass, double wanted)
+{
+    int32_t last = 0;
+    double sum = 0.0;
+    for (int32_t j = 0; j < n; j++) {
+        sum += mass[j];
+        if (mass[j] > 0.0)
+            last = j;
+        if (sum > wanted)
+            return j;
+    }
+    return last; /* by rounding of the sum */
+}
+
+static double sum_of(int64_t n, const double *mass)
+{
+    double sum = 0.0;
+    for (int64_t j = 0; j < n; j++)
+        sum += mass[j];
+    return sum;
+}
+
+/* Each noise row with a data row of its row of the plan. Where the plan's rows have different
+ * masses, the noise row is drawn first. */
+static void pair_by_plan(struct coupling *c, const struct draws *draws, int64_t n,
+                         int32_t *noise_row, int32_t *target_row)
+{
+    double *mass = c->potentials; /* no longer needed */
+    for (int64_t i = 0; i < n; i++)
+        mass[i] = sum_of(n, c->plan + i * n);
+    const bool balanced = c->config.kind == FMATCH_COUPLING_ENTROPIC;
+    const double all = sum_of(n, mass);
+    random_stream_uniform(draws->stream, 0, (uint64_t)draws->first, n, c->uniform);
+    for (int32_t k = 0; k < n; k++)
+        noise_row[k] = balanced ? k : draw_by_mass(n, mass, all * c->uniform[k]);
+    random_stream_uniform(draws->stream, 1, (uint64_t)draws->first, n, c->uniform);
+    for (int64_t k = 0; k < n; k++) {
+        const int64_t i = noise_row[k];
+        target_row[k] = draw_by_mass(n, c->plan + i * n, mass[i] * c->uniform[k]);
+    }
+}
+
 static fmatch_status pair_block(struct coupling *c, const struct draws *draws,
                                 const struct block *b, int32_t *noise_row, int32_t *target_row)
 {
     fill_cost(c, b);
-    pair_exactly(c, draws, b->n, noise_row, target_row);
+    if (!is_entropic(c->config.kind)) {
+        pair_exactly(c, draws, b->n, noise_row, target_row);
+        return FMATCH_OK;
+    }
+    RETURN_IF_FAILED(solve_entropic(c, b->n));
+    pair_by_plan(c, draws, b->n, noise_row, target_row);
     return FMATCH_OK;
 }
 

@@ -6,6 +6,7 @@
 #include "context/context.h"
 #include "path/assignment.h"
 #include "path/sinkhorn.h"
+#include "path/transport_settings.h"
 
 #include <math.h>
 
@@ -124,8 +125,8 @@ void fmatch_sinkhorn_config_init_sized(fmatch_sinkhorn_config *config, size_t si
     configuration_write(config, size, &recommended, sizeof recommended);
 }
 
-static fmatch_status read_sinkhorn_config(const fmatch_sinkhorn_config *given,
-                                          fmatch_sinkhorn_config *config)
+fmatch_status transport_read_sinkhorn(const fmatch_sinkhorn_config *given,
+                                      fmatch_sinkhorn_config *config)
 {
     fmatch_sinkhorn_config_init(config);
     if (given)
@@ -174,8 +175,8 @@ static fmatch_status check_balance(const double *a, double mass_a, const double 
     return FMATCH_OK;
 }
 
-static fmatch_status find_epsilon(const fmatch_sinkhorn_config *config, int64_t costs,
-                                  const double *cost, double *epsilon)
+fmatch_status transport_epsilon(const fmatch_sinkhorn_config *config, int64_t costs,
+                                const double *cost, double *epsilon)
 {
     *epsilon = config->epsilon;
     if (config->epsilon_unit == FMATCH_EPSILON_ABSOLUTE)
@@ -252,7 +253,7 @@ fmatch_status fmatch_transport_solve_sinkhorn(fmatch_context *context, int64_t n
         return status_fail(FMATCH_ERROR_ARGUMENT, "cost has %s; it must be at most 1e300",
                            NUMBER(largest_magnitude(n * m, cost)));
     fmatch_sinkhorn_config read;
-    RETURN_IF_FAILED(read_sinkhorn_config(config, &read));
+    RETURN_IF_FAILED(transport_read_sinkhorn(config, &read));
     if (info && (info->struct_size < sizeof *info || info->struct_size > 65536))
         return status_fail(FMATCH_ERROR_STRUCT_SIZE, "info.struct_size is %u; it must be %zu",
                            (unsigned)info->struct_size, sizeof *info);
@@ -270,6 +271,6 @@ fmatch_status fmatch_transport_solve_sinkhorn(fmatch_context *context, int64_t n
     RETURN_IF_FAILED(check_masses("b", m, b, &mass_b));
     if (isinf(read.rho))
         RETURN_IF_FAILED(check_balance(a, mass_a, b, mass_b));
-    RETURN_IF_FAILED(find_epsilon(&read, n * m, cost, &problem.epsilon));
+    RETURN_IF_FAILED(transport_epsilon(&read, n * m, cost, &problem.epsilon));
     return solve_sinkhorn(context, &problem, plan, f, g, info);
 }

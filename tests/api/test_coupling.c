@@ -219,6 +219,111 @@ static void adaptive_weight_gives_the_rate(void **state)
                  "a rate of 1 needs no weight");
 }
 
+/* ---- entropic ---- */
+
+static fmatch_sinkhorn_config sinkhorn_of(double epsilon, double rho)
+{
+    fmatch_sinkhorn_config config;
+    fmatch_sinkhorn_config_init(&config);
+    config.epsilon_unit = FMATCH_EPSILON_ABSOLUTE;
+    config.epsilon = epsilon;
+    config.rho = rho;
+    config.tolerance = 1e-6;
+    return config;
+}
+
+/* Pairs of many seeds are as frequent as the plan of the solver by itself says: chi-square's
+ * statistic over its cells, of which there are N^2 less those too rare, is within its mean plus
+ * five deviations. */
+static void expect_plans_frequencies(void **state, int32_t kind, const fmatch_sinkhorn_config *s)
+{
+    const struct sides sides = make_sides();
+    const fmatch_coupling_rows rows = rows_of(&sides, 0, 0);
+    double cost[N * N], plan[N * N], mass = 0;
+    for (int i = 0; i < N * N; i++)
+        cost[i] = distance(&sides, i / N, i % N);
+    expect_ok(fmatch_transport_solve_sinkhorn(context_of(state), N, N, cost, NULL, NULL, s, plan,
+                                              NULL, NULL, NULL));
+    for (int i = 0; i < N * N; i++)
+        mass += plan[i];
+    fmatch_coupling_config config = coupling_of(kind);
+    config.sinkhorn = s;
+    enum { SEEDS = 3000 };
+    static int counts[N * N];
+    memset(counts, 0, sizeof counts);
+    for (uint64_t seed = 0; seed < SEEDS; seed++) {
+        struct pairs p;
+        expect_ok(fmatch_coupling_solve(context_of(state), &config, seed, &rows, p.noise_row,
+                                        p.target_row, NULL));
+        for (int k = 0; k < N; k++) {
+            if (kind == FMATCH_COUPLING_ENTROPIC)
+                assert_int_equal(p.noise_row[k], k);
+            counts[p.noise_row[k] * N + p.target_row[k]]++;
+        }
+    }
+    double statistic = 0, cells = 0;
+    for (int i = 0; i < N * N; i++) {
+        const double wanted = (double)SEEDS * N * plan[i] / mass;
+        if (wanted < 5)
+            continue;
+        statistic += pow(counts[i] - wanted, 2) / wanted;
+        cells++;
+    }
+    expect_that(cells > 3 * N, "only %g cells", cells);
+    expect_that(statistic < cells + 5 * sqrt(2 * cells), "chi-square %g of %g cells", statistic,
+                cells);
+}
+
+static void entropic_pairs_are_drawn_from_the_plan(void **state)
+{
+    const fmatch_sinkhorn_config s = sinkhorn_of(2, 0);
+    expect_plans_frequencies(state, FMATCH_COUPLING_ENTROPIC, &s);
+}
+
+static void unbalanced_pairs_are_drawn_from_the_plan(void **state)
+{
+    const fmatch_sinkhorn_config s = sinkhorn_of(2, 3);
+    expect_plans_frequencies(state, FMATCH_COUPLING_UNBALANCED, &s);
+}
+
+static void entropic_pairs_keep_their_labels(void **state)
+{
+    const struct sides s = make_sides();
+    const fmatch_coupling_rows rows = rows_of(&s, COLUMNS, CLASSES);
+    const fmatch_coupling_config config = coupling_of(FMATCH_COUPLING_ENTROPIC);
+    const struct pairs p = solve(state, &config, &rows);
+    for (int i = 0; i < N; i++)
+        expect_that(s.condition[p.noise_row[i] * COLUMNS] == s.condition[p.target_row[i] * COLUMNS],
+                    "pair %d joins labels %g and %g", i, s.condition[p.noise_row[i] * COLUMNS],
+                    s.condition[p.target_row[i] * COLUMNS]);
+}
+
+static void what_does_not_converge_is_said(void **state)
+{
+    const struct sides s = make_sides();
+    const fmatch_coupling_rows rows = rows_of(&s, 0, 0);
+    fmatch_sinkhorn_config sinkhorn = sinkhorn_of(1e-3, 0);
+    sinkhorn.iterations = 2;
+    fmatch_coupling_config config = coupling_of(FMATCH_COUPLING_ENTROPIC);
+    config.sinkhorn = &sinkhorn;
+    struct pairs p;
+    expect_status(fmatch_coupling_solve(context_of(state), &config, 0, &rows, p.noise_row,
+                                        p.target_row, NULL),
+                  FMATCH_ERROR_STEP_LIMIT);
+    expect_detail("tolerance");
+    sinkhorn = sinkhorn_of(1, 3);
+    expect_status(fmatch_coupling_solve(context_of(state), &config, 0, &rows, p.noise_row,
+                                        p.target_row, NULL),
+                  FMATCH_ERROR_ARGUMENT);
+    expect_detail("rho");
+    config.kind = FMATCH_COUPLING_UNBALANCED;
+    sinkhorn.rho = 0;
+    expect_status(fmatch_coupling_solve(context_of(state), &config, 0, &rows, p.noise_row,
+                                        p.target_row, NULL),
+                  FMATCH_ERROR_ARGUMENT);
+    expect_detail("rho", "UNBALANCED");
+}
+
 /* ---- a user's coupling ---- */
 
 static int32_t reversed(void *user, fmatch_random *random, int64_t n, int32_t dim,
@@ -401,6 +506,8 @@ static void training_is_the_same_for_all_threads_and_runs(void **state)
     expect_same_training(&config, runs, COUNT(runs), "exact, three batches together");
     config.pairing = FMATCH_PAIRING_REPLACEMENT;
     expect_same_training(&config, runs, COUNT(runs), "replacement");
+    config = coupling_of(FMATCH_COUPLING_ENTROPIC);
+    expect_same_training(&config, runs, COUNT(runs), "entropic");
     config = coupling_of(FMATCH_COUPLING_CALLBACK);
     config.callbacks = &callbacks;
     expect_same_training(&config, runs, COUNT(runs), "callback");
@@ -451,6 +558,10 @@ int main(void)
         coupling_test(labels_are_paired_among_themselves),
         coupling_test(conditions_weigh_in),
         coupling_test(adaptive_weight_gives_the_rate),
+        coupling_test(entropic_pairs_are_drawn_from_the_plan),
+        coupling_test(unbalanced_pairs_are_drawn_from_the_plan),
+        coupling_test(entropic_pairs_keep_their_labels),
+        coupling_test(what_does_not_converge_is_said),
         coupling_test(users_pair_as_they_like),
         coupling_test(contradicting_settings_are_refused),
         coupling_test(coupled_rows_are_nearer),

@@ -146,6 +146,7 @@ static const fmatch_coupling_config couplings[] = {
      .batch = 3 * BATCH,
      .pairing = FMATCH_PAIRING_REPLACEMENT,
      .condition_rate = 0.05},
+    {.struct_size = sizeof *couplings, .kind = FMATCH_COUPLING_ENTROPIC, .condition_rate = 0.05},
     {.struct_size = sizeof *couplings,
      .kind = FMATCH_COUPLING_CALLBACK,
      .callbacks = &pair,

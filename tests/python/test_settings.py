@@ -80,6 +80,13 @@ def test_couplings():
     labels = np.arange(40) % 3
     rows = fm.Coupling().solve(noise, target, labels, classes=3).noise_row
     assert np.array_equal(labels[rows], labels)
+    entropic = fm.Coupling('entropic', epsilon=0.02).solve(noise, target, seed=3)
+    assert np.array_equal(entropic.noise_row, np.arange(40)) and entropic.cost < 2 * cost + 0.5
+    assert fm.Coupling('unbalanced', rho=1.0).solve(noise, target).cost < 4
+    with pytest.raises(ValueError, match='rho'):
+        fm.Coupling('unbalanced').solve(noise, target)
+    with pytest.raises(ValueError, match='epsilon'):
+        fm.Coupling('exact', epsilon=1)
     swapped = fm.Coupling('callback', pair=lambda random, x, y, c: (np.arange(len(x))[::-1],
                                                                     np.arange(len(x))))
     assert np.array_equal(swapped.solve(noise, target).noise_row, np.arange(40)[::-1])

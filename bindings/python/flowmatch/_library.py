@@ -120,6 +120,11 @@ class LossConfig(Structure):
                 ('adaptive_exponent', c_double), ('callbacks', POINTER(LossCallbacks))]
 
 
+class SinkhornConfig(Structure):
+    _fields_ = [('struct_size', c_uint32), ('epsilon_unit', c_int32), ('epsilon', c_double),
+                ('tolerance', c_double), ('rho', c_double), ('iterations', c_int64)]
+
+
 class CouplingCallbacks(Structure):
     _fields_ = [('struct_size', c_uint32), ('flags', c_uint32), ('pair', PAIR),
                 ('destroy', c_void_p), ('user', c_void_p)]
@@ -127,7 +132,8 @@ class CouplingCallbacks(Structure):
 
 class CouplingConfig(Structure):
     _fields_ = [('struct_size', c_uint32), ('kind', c_int32), ('pairing', c_int32),
-                ('batch', c_int32), ('callbacks', POINTER(CouplingCallbacks)),
+                ('batch', c_int32), ('sinkhorn', POINTER(SinkhornConfig)),
+                ('callbacks', POINTER(CouplingCallbacks)),
                 ('condition', c_int32), ('flags', c_uint32), ('condition_weight', c_double),
                 ('condition_rate', c_double)]
 
@@ -204,11 +210,6 @@ class SamplerConfig(Structure):
                 ('t_start', c_double), ('t_end', c_double), ('guidance_strength', c_double),
                 ('guidance_t_start', c_double), ('guidance_t_end', c_double),
                 ('guidance', c_int32), ('flags', c_uint32)]
-
-
-class SinkhornConfig(Structure):
-    _fields_ = [('struct_size', c_uint32), ('epsilon_unit', c_int32), ('epsilon', c_double),
-                ('tolerance', c_double), ('rho', c_double), ('iterations', c_int64)]
 
 
 class SinkhornInfo(Structure):

@@ -9,7 +9,7 @@ import numpy as np
 from . import _library
 from ._arrays import address, as_float32, bounded, rows_of, times_of, view, with_shape
 from ._calls import call_with_callbacks, guarded
-from ._errors import shape_error
+from ._errors import argument_error, shape_error
 from ._handle import new_config, number_of
 from ._library import library
 from .context import Context, default_context
@@ -253,7 +253,11 @@ class Coupling(Settings):
     """Which noise is paired with which data.
 
     Args:
-        kind: 'independent', 'exact', or 'callback' with a function pair.
+        kind: 'independent', 'exact', 'entropic' or 'unbalanced' (pairs are drawn from the plan of
+            Sinkhorn's iterations), or 'callback' with a function pair.
+        epsilon, relative, rho, tolerance, iterations: of the entropic kinds, as for
+            transport.solve_sinkhorn; 0.05 of the mean cost, and a tolerance of 1e-3, where not
+            given. 'unbalanced' needs rho.
         replacement: whether exact pairs are drawn from the plan with replacement, instead of
             every row once.
         batch: rows of either side that are coupled together, a multiple of the training's batch;
@@ -264,8 +268,10 @@ class Coupling(Settings):
     """
 
     def __init__(self, kind: str = 'exact', replacement: bool = False,
-                 batch: Optional[int] = None, condition: str = 'auto',
-                 condition_weight: Optional[float] = None,
+                 batch: Optional[int] = None, epsilon: Optional[float] = None,
+                 relative: bool = True, rho: Optional[float] = None,
+                 tolerance: Optional[float] = None, iterations: Optional[int] = None,
+                 condition: str = 'auto', condition_weight: Optional[float] = None,
                  condition_rate: Optional[float] = None,
                  pair: Optional[Callable[..., Any]] = None):
         config = new_config(_library.CouplingConfig, library.fmatch_coupling_config_init_sized,
@@ -274,12 +280,22 @@ class Coupling(Settings):
                             condition=number_of('condition', CONDITION_COUPLINGS, condition),
                             condition_weight=condition_weight, condition_rate=condition_rate)
         kept: tuple = ()
+        if kind in ('entropic', 'unbalanced'):
+            sinkhorn = new_config(_library.SinkhornConfig, library.fmatch_sinkhorn_config_init_sized,
+                                  epsilon_unit=0 if relative else 1, epsilon=epsilon, rho=rho,
+                                  tolerance=1e-3 if tolerance is None else tolerance,
+                                  iterations=iterations)
+            config.sinkhorn = pointer(sinkhorn)
+            kept += (sinkhorn,)
+        elif any(value is not None for value in (epsilon, rho, tolerance, iterations)):
+            raise argument_error(f"epsilon, rho, tolerance and iterations are for 'entropic' and "
+                                 f"'unbalanced', not {kind!r}")
         if pair is not None:
             function = _library.PAIR(guarded(_pairing(pair)))
             callbacks = _library.CouplingCallbacks(
                 struct_size=sizeof(_library.CouplingCallbacks), pair=function)
             config.callbacks = pointer(callbacks)
-            kept = (function, callbacks)
+            kept += (function, callbacks)
         super().__init__(config, kept)
 
     def solve(self, noise: Any, target: Any, condition: Any = None, classes: int = 0,
