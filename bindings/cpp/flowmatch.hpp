@@ -1458,8 +1458,98 @@ inline double energy_distance(std::int32_t dim, const std::vector<float> &x,
     return distance;
 }
 
+struct sliced_distance {
+    double w2; /**< not squared */
+    double w2_square;
+};
+
+/** Sliced Wasserstein distance between x [n, dim] and y [m, dim], from random directions. */
+inline sliced_distance sliced_wasserstein(const context &parent, std::int32_t dim,
+                                          const std::vector<float> &x, const std::vector<float> &y,
+                                          std::int64_t projections = 100, std::uint64_t seed = 0)
+{
+    sliced_distance distance = {0, 0};
+    detail::check(fmatch_metrics_evaluate_sliced_wasserstein(
+        parent.get(), dim, detail::rows_in("x", x.size(), dim), x.data(),
+        detail::rows_in("y", y.size(), dim), y.data(), projections, seed, &distance.w2,
+        &distance.w2_square));
+    return distance;
+}
+
+/** Kolmogorov and Smirnov's statistic of two samples on the line. */
+inline double kolmogorov_smirnov(const context &parent, const std::vector<float> &x,
+                                 const std::vector<float> &y)
+{
+    double statistic = 0;
+    detail::check(fmatch_metrics_evaluate_kolmogorov_smirnov(
+        parent.get(), static_cast<std::int64_t>(x.size()), x.data(),
+        static_cast<std::int64_t>(y.size()), y.data(), &statistic));
+    return statistic;
+}
+
+/** The same of one sample, from the values of a distribution function there. */
+inline double kolmogorov_smirnov_cdf(const context &parent, const std::vector<double> &cdf)
+{
+    double statistic = 0;
+    detail::check(fmatch_metrics_evaluate_kolmogorov_smirnov_cdf(
+        parent.get(), static_cast<std::int64_t>(cdf.size()), cdf.data(), &statistic));
+    return statistic;
+}
+
+struct path_measures {
+    double energy, curvature, straightness;
+};
+
+namespace detail
+{
+
+/** Rows of a trajectory of `size` values; sizes that make no sense are left to the library. */
+inline std::int64_t rows_of_paths(std::size_t size, std::int32_t dim, std::size_t times)
+{
+    if (dim < 1 || times < 1)
+        return 1;
+    const std::size_t row = static_cast<std::size_t>(dim) * times;
+    if (size % row != 0)
+        fail(FMATCH_ERROR_SHAPE, "trajectory has " + std::to_string(size) +
+                                     " values; it must be a multiple of " + std::to_string(row));
+    return static_cast<std::int64_t>(size / row);
+}
+
+} // namespace detail
+
+/** Energy, curvature and straightness of a trajectory [times, n, dim]. */
+inline path_measures evaluate_path(const context &parent, std::int32_t dim,
+                                   const std::vector<double> &times,
+                                   const std::vector<float> &trajectory)
+{
+    path_measures measures = {0, 0, 0};
+    detail::check(fmatch_metrics_evaluate_path(
+        parent.get(), dim, static_cast<std::int64_t>(times.size()), times.data(),
+        detail::rows_of_paths(trajectory.size(), dim, times.size()), trajectory.data(),
+        &measures.energy, &measures.curvature, &measures.straightness));
+    return measures;
+}
+
+/** |T E - W2^2| / W2^2 with the energy E of a trajectory [times, n, dim]. */
+inline double normalised_path_energy(const context &parent, std::int32_t dim,
+                                     const std::vector<double> &times,
+                                     const std::vector<float> &trajectory, double w2_square)
+{
+    double normalised = 0;
+    detail::check(fmatch_metrics_evaluate_normalised_path_energy(
+        parent.get(), dim, static_cast<std::int64_t>(times.size()), times.data(),
+        detail::rows_of_paths(trajectory.size(), dim, times.size()), trajectory.data(), w2_square,
+        &normalised));
+    return normalised;
+}
+
 struct wasserstein_distances {
     double w1, w2; /**< w2 is not squared */
+
+    double w2_square() const noexcept
+    {
+        return w2 * w2;
+    }
 };
 
 /** Wasserstein distances of two samples on the line. */

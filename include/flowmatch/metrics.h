@@ -1,4 +1,4 @@
-/** Distances between two sets of samples. */
+/** Distances between two sets of samples, and measures of the paths between them. */
 #ifndef FLOWMATCH_METRICS_H
 #define FLOWMATCH_METRICS_H
 
@@ -15,9 +15,9 @@ extern "C" {
  * m)^2 dim.
  *
  * @param dim       columns, 1 to 65536.
- * @param n         rows of x, >= 1.
+ * @param n         rows of x, 1 to 2^31.
  * @param x         [n, dim], finite.
- * @param m         rows of y, >= 1.
+ * @param m         rows of y, 1 to 2^31.
  * @param y         [m, dim], finite.
  * @param distance  written, in the units of the data.
  *
@@ -32,18 +32,128 @@ FMATCH_API FMATCH_WARN_UNUSED fmatch_status fmatch_metrics_evaluate_energy_dista
  * Transportation", 2003, theorem 2.18.
  *
  * @param context  whose allocator is used for two sorted copies.
- * @param n        values of x, >= 1.
+ * @param n        values of x, 1 to 2^31.
  * @param x        [n], finite, in any order.
- * @param m        values of y, >= 1; may differ from n.
+ * @param m        values of y, 1 to 2^31; may differ from n.
  * @param y        [m], finite, in any order.
  * @param w1       written: W1, in the units of the data. May be NULL.
- * @param w2       written: W2, not squared, in the units of the data. May be NULL.
+ * @param w2       written: W2, not squared, in the units of the data. May be NULL. Its square is
+ * the W2^2 of other functions.
  *
  * @return FMATCH_OK · FMATCH_ERROR_ARGUMENT · FMATCH_ERROR_NOT_FINITE · FMATCH_ERROR_NO_MEMORY.
  */
 FMATCH_API FMATCH_WARN_UNUSED fmatch_status
 fmatch_metrics_evaluate_wasserstein_1d(fmatch_context *context, int64_t n, const float *x,
                                        int64_t m, const float *y, double *w1, double *w2);
+
+/**
+ * Sliced Wasserstein distance: SW2^2 is the mean over directions of the W2^2 of the two samples
+ * projected onto the line, Bonneel et al., "Sliced and Radon Wasserstein Barycenters of Measures",
+ * 2015, definition 3, estimated from random directions, uniform on the sphere. Takes time
+ * proportional to projections (n + m) dim, and runs on the context's threads.
+ *
+ * Directions are normal numbers of the library's generator, normalised: number i depends on (seed,
+ * i, dim) alone. Projections are rounded to float before they are sorted. In one dimension the
+ * result is W2. In the mean over directions SW2^2 <= W2^2 / dim.
+ *
+ * @param context      serves any number of threads.
+ * @param dim          columns, 1 to 65536.
+ * @param n            rows of x, 1 to 2^31.
+ * @param x            [n, dim], finite.
+ * @param m            rows of y, 1 to 2^31; may differ from n.
+ * @param y            [m, dim], finite.
+ * @param projections  directions, 1 to 2^31; 100 is usual.
+ * @param seed         any value; equal seeds give equal directions.
+ * @param w2           written: SW2, not squared, in the units of the data. May be NULL.
+ * @param w2_square    written: SW2^2. May be NULL.
+ *
+ * @return FMATCH_OK · FMATCH_ERROR_ARGUMENT · FMATCH_ERROR_NOT_FINITE (also when a projection is
+ * beyond the range of float) · FMATCH_ERROR_NO_MEMORY.
+ */
+FMATCH_API FMATCH_WARN_UNUSED fmatch_status fmatch_metrics_evaluate_sliced_wasserstein(
+    fmatch_context *context, int32_t dim, int64_t n, const float *x, int64_t m, const float *y,
+    int64_t projections, uint64_t seed, double *w2, double *w2_square);
+
+/**
+ * Kolmogorov and Smirnov's statistic of two samples on the line: the largest |F(z) - G(z)| of their
+ * empirical distribution functions, two-sided. Kolmogorov 1933; Smirnov 1939.
+ *
+ * @param context    whose allocator is used for two sorted copies.
+ * @param n          values of x, 1 to 2^31.
+ * @param x          [n], finite, in any order.
+ * @param m          values of y, 1 to 2^31; may differ from n.
+ * @param y          [m], finite, in any order.
+ * @param statistic  written, on [0, 1].
+ *
+ * @return FMATCH_OK · FMATCH_ERROR_ARGUMENT · FMATCH_ERROR_NOT_FINITE · FMATCH_ERROR_NO_MEMORY.
+ */
+FMATCH_API FMATCH_WARN_UNUSED fmatch_status
+fmatch_metrics_evaluate_kolmogorov_smirnov(fmatch_context *context, int64_t n, const float *x,
+                                           int64_t m, const float *y, double *statistic);
+
+/**
+ * The same statistic of one sample against a continuous distribution function F: the largest
+ * |F_n(z) - F(z)| over z, two-sided, from the function's values at the sample.
+ *
+ * @param context    whose allocator is used.
+ * @param n          values, 1 to 2^31.
+ * @param cdf        [n], F(x_i) on [0, 1], in any order.
+ * @param statistic  written, on [1 / (2 n), 1].
+ *
+ * @return FMATCH_OK · FMATCH_ERROR_ARGUMENT · FMATCH_ERROR_NO_MEMORY.
+ */
+FMATCH_API FMATCH_WARN_UNUSED fmatch_status fmatch_metrics_evaluate_kolmogorov_smirnov_cdf(
+    fmatch_context *context, int64_t n, const double *cdf, double *statistic);
+
+/**
+ * Energy, curvature and straightness of paths, as fmatch_sampler_draw_trajectory writes them. The
+ * velocity v is the difference quotient of each step: for Euler's method the field at the step's
+ * beginning, else its mean over the step. Runs on the context's threads.
+ *
+ * - energy: the mean over rows of the integral of |v|^2 dt. For times from 0 to 1 it is at least
+ * the W2^2 of the two ends (Benamou and Brenier 2000), with equality for optimal transport.
+ * - curvature: the mean over rows of the integral of |v - (x_last - x_first) / T|^2 dt with T the
+ *   time from end to end: with T = 1 the straightness S of Liu et al., "Flow Straight and Fast",
+ *   2023, section 2.2. Zero for straight paths of constant speed.
+ * - straightness: the mean over rows of the distance from end to end divided by the length of the
+ *   path, on [0, 1]. 1 for straight paths, at whatever speed; a row that never moves counts as 1.
+ *
+ * @param context       serves any number of threads.
+ * @param dim           columns, 1 to 65536.
+ * @param times         2 to 2^31.
+ * @param t             [times], strictly increasing or strictly decreasing.
+ * @param n             rows, >= 1.
+ * @param trajectory    [times, n, dim], finite.
+ * @param energy        written, in squared units of the data per time. May be NULL.
+ * @param curvature     written, in the same units. May be NULL.
+ * @param straightness  written. May be NULL.
+ *
+ * @return FMATCH_OK · FMATCH_ERROR_ARGUMENT · FMATCH_ERROR_NOT_FINITE · FMATCH_ERROR_NO_MEMORY.
+ */
+FMATCH_API FMATCH_WARN_UNUSED fmatch_status fmatch_metrics_evaluate_path(
+    fmatch_context *context, int32_t dim, int64_t times, const double *t, int64_t n,
+    const float *trajectory, double *energy, double *curvature, double *straightness);
+
+/**
+ * Normalised path energy |T E - W2^2| / W2^2 with the energy E of fmatch_metrics_evaluate_path and
+ * T the time from end to end, 1 in the literature: Tong et al., "Improving and generalizing
+ * flow-based generative models with minibatch optimal transport", 2024, section 5. Zero for optimal
+ * transport. The literature takes Euler's method with 100 steps.
+ *
+ * @param context     serves any number of threads.
+ * @param dim         columns, 1 to 65536.
+ * @param times       2 to 2^31.
+ * @param t           [times], strictly increasing or strictly decreasing.
+ * @param n           rows, >= 1.
+ * @param trajectory  [times, n, dim], finite.
+ * @param w2_square   W2^2 of the two distributions, squared: positive and finite.
+ * @param normalised  written, >= 0.
+ *
+ * @return FMATCH_OK · FMATCH_ERROR_ARGUMENT · FMATCH_ERROR_NOT_FINITE · FMATCH_ERROR_NO_MEMORY.
+ */
+FMATCH_API FMATCH_WARN_UNUSED fmatch_status fmatch_metrics_evaluate_normalised_path_energy(
+    fmatch_context *context, int32_t dim, int64_t times, const double *t, int64_t n,
+    const float *trajectory, double w2_square, double *normalised);
 
 #ifdef __cplusplus
 }

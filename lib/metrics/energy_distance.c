@@ -1,10 +1,9 @@
 #include <flowmatch/metrics.h>
 
 #include "base/status.h"
+#include "metrics/sample_pair.h"
 
 #include <math.h>
-
-enum { DIM_MAX = 65536 };
 
 /* Mean over all pairs of |x_i - y_j|. */
 static double mean_distance(int32_t dim, int64_t n, const float *x, int64_t m, const float *y)
@@ -29,14 +28,9 @@ fmatch_status fmatch_metrics_evaluate_energy_distance(int32_t dim, int64_t n, co
                                                       int64_t m, const float *y, double *distance)
 {
     status_begin();
-    CHECK_RANGE("dim", dim, 1, DIM_MAX);
-    CHECK_RANGE("n", n, 1, INT64_MAX / dim);
-    CHECK_RANGE("m", m, 1, INT64_MAX / dim);
-    CHECK_NOT_NULL(x);
-    CHECK_NOT_NULL(y);
     CHECK_NOT_NULL(distance);
-    RETURN_IF_FAILED(status_check_finite("x", 0, n, dim, x));
-    RETURN_IF_FAILED(status_check_finite("y", 0, m, dim, y));
+    const struct sample_pair pair = {.dim = dim, .n = n, .x = x, .m = m, .y = y};
+    RETURN_IF_FAILED(sample_pair_check(&pair));
 
     const double d = 2.0 * mean_distance(dim, n, x, m, y) - mean_distance(dim, n, x, n, x) -
                      mean_distance(dim, m, y, m, y);

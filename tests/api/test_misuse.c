@@ -286,6 +286,30 @@ static void sampling_and_metrics_refuse_null(void **state)
     refuses_null(fmatch_metrics_evaluate_wasserstein_1d(NULL, 1, x, 1, x, &d, &d), "context");
     refuses_null(fmatch_metrics_evaluate_wasserstein_1d(w.context, 1, NULL, 1, x, &d, &d), "x");
     refuses_null(fmatch_metrics_evaluate_wasserstein_1d(w.context, 1, x, 1, NULL, &d, &d), "y");
+    const double t[] = {0, 1};
+    refuses_null(fmatch_metrics_evaluate_sliced_wasserstein(NULL, 1, 1, x, 1, x, 1, 1, &d, &d),
+                 "context");
+    refuses_null(
+        fmatch_metrics_evaluate_sliced_wasserstein(w.context, 1, 1, NULL, 1, x, 1, 1, &d, &d), "x");
+    refuses_null(
+        fmatch_metrics_evaluate_sliced_wasserstein(w.context, 1, 1, x, 1, NULL, 1, 1, &d, &d), "y");
+    refuses_null(fmatch_metrics_evaluate_kolmogorov_smirnov(NULL, 1, x, 1, x, &d), "context");
+    refuses_null(fmatch_metrics_evaluate_kolmogorov_smirnov(w.context, 1, NULL, 1, x, &d), "x");
+    refuses_null(fmatch_metrics_evaluate_kolmogorov_smirnov(w.context, 1, x, 1, NULL, &d), "y");
+    refuses_null(fmatch_metrics_evaluate_kolmogorov_smirnov(w.context, 1, x, 1, x, NULL),
+                 "statistic");
+    refuses_null(fmatch_metrics_evaluate_kolmogorov_smirnov_cdf(NULL, 1, t, &d), "context");
+    refuses_null(fmatch_metrics_evaluate_kolmogorov_smirnov_cdf(w.context, 1, NULL, &d), "cdf");
+    refuses_null(fmatch_metrics_evaluate_kolmogorov_smirnov_cdf(w.context, 1, t, NULL),
+                 "statistic");
+    refuses_null(fmatch_metrics_evaluate_path(NULL, 1, 2, t, 1, x, &d, &d, &d), "context");
+    refuses_null(fmatch_metrics_evaluate_path(w.context, 1, 2, NULL, 1, x, &d, &d, &d), "t");
+    refuses_null(fmatch_metrics_evaluate_path(w.context, 1, 2, t, 1, NULL, &d, &d, &d),
+                 "trajectory");
+    refuses_null(fmatch_metrics_evaluate_normalised_path_energy(NULL, 1, 2, t, 1, x, 1, &d),
+                 "context");
+    refuses_null(fmatch_metrics_evaluate_normalised_path_energy(w.context, 1, 2, t, 1, x, 1, NULL),
+                 "normalised");
     destroy_things(&w);
 }
 

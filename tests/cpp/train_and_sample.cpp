@@ -336,6 +336,37 @@ void log_reaches_a_function()
         });
 }
 
+/* By hand. */
+void distances_and_paths(const flowmatch::context &context)
+{
+    const std::vector<float> x = {0, 3}, y = {0, 0, 3};
+    expect_close("W2^2", flowmatch::wasserstein_1d(context, x, y).w2_square(), 1.5, 1e-12);
+    expect_close("sliced W2", flowmatch::sliced_wasserstein(context, 1, x, y, 3, 1).w2_square, 1.5,
+                 1e-12);
+    expect_close("KS", flowmatch::kolmogorov_smirnov(context, x, y), 1.0 / 6, 1e-12);
+    expect_close("KS of one sample", flowmatch::kolmogorov_smirnov_cdf(context, {0.75, 0.25}), 0.25,
+                 1e-12);
+
+    const std::vector<double> times = {0, 0.25, 1};
+    const std::vector<float> trajectory = {0, 0, 1, 1, 1, 0};
+    const flowmatch::path_measures path = flowmatch::evaluate_path(context, 1, times, trajectory);
+    expect_close("path energy", path.energy, (4 + 16 / 3.0) / 2, 1e-12);
+    expect_close("curvature", path.curvature, (3 + 16 / 3.0) / 2, 1e-12);
+    expect_close("straightness", path.straightness, 0.5, 1e-12);
+    expect_close("normalised path energy",
+                 flowmatch::normalised_path_energy(context, 1, times, trajectory, 7), 1 / 3.0,
+                 1e-12);
+    expect_thrown<flowmatch::shape_error>(
+        "a value too many",
+        [&] {
+            flowmatch::evaluate_path(context, 1, times, {1, 2, 3, 4});
+        },
+        [](const flowmatch::error &e) {
+            expect_equal<std::string>("detail", e.detail(),
+                                      "trajectory has 4 values; it must be a multiple of 3");
+        });
+}
+
 void arrays_and_own_batches()
 {
     const flowmatch::context context;
@@ -346,6 +377,8 @@ void arrays_and_own_batches()
     expect_close("a column's mean", rows.evaluate_moments().mean[0], 3, 1e-6);
     expect_close("distance of a set to itself",
                  flowmatch::energy_distance(2, rows.get_rows(0, 3), rows.get_rows(0, 3)), 0, 1e-12);
+
+    distances_and_paths(context);
 
     const flowmatch::model network = small_network(context);
     flowmatch::trainer trainer(network, flowmatch::optimizer::adam(context));

@@ -58,6 +58,17 @@ def with_shape(name: str, value: Any, shape: Tuple[int, ...]) -> np.ndarray:
     return array
 
 
+def as_float64(name: str, value: Any, shape: Tuple[int, ...]) -> np.ndarray:
+    """A float64 array in C order of exactly this shape."""
+    array = np.asarray(value)
+    if array.dtype.kind not in 'fiub':
+        raise TypeError(f'{name} must hold real numbers, not {array.dtype}')
+    if array.shape != tuple(shape):
+        raise shape_error(f'{name} has shape {_shape_text(array.shape)}; it must be '
+                          f'{_shape_text(shape)}')
+    return np.require(array, np.float64, ['C', 'A'])
+
+
 def times_of(name: str, value: Any, n: int) -> np.ndarray:
     """Times [n] as float32; a number stands for n equal ones."""
     array = as_float32(name, value)

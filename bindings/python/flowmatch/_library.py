@@ -381,6 +381,15 @@ FUNCTIONS: Dict[str, List[Any]] = {
 
     'fmatch_metrics_evaluate_energy_distance': [STATUS, c_int32, c_int64, FLOATS, c_int64, FLOATS,
                                                 DOUBLES],
+    'fmatch_metrics_evaluate_kolmogorov_smirnov': [STATUS, HANDLE, c_int64, FLOATS, c_int64, FLOATS,
+                                                   DOUBLES],
+    'fmatch_metrics_evaluate_kolmogorov_smirnov_cdf': [STATUS, HANDLE, c_int64, DOUBLES, DOUBLES],
+    'fmatch_metrics_evaluate_normalised_path_energy': [STATUS, HANDLE, c_int32, c_int64, DOUBLES,
+                                                       c_int64, FLOATS, c_double, DOUBLES],
+    'fmatch_metrics_evaluate_path': [STATUS, HANDLE, c_int32, c_int64, DOUBLES, c_int64, FLOATS,
+                                     DOUBLES, DOUBLES, DOUBLES],
+    'fmatch_metrics_evaluate_sliced_wasserstein': [STATUS, HANDLE, c_int32, c_int64, FLOATS, c_int64,
+                                                   FLOATS, c_int64, c_uint64, DOUBLES, DOUBLES],
     'fmatch_metrics_evaluate_wasserstein_1d': [STATUS, HANDLE, c_int64, FLOATS, c_int64, FLOATS,
                                                DOUBLES, DOUBLES],
 }
