@@ -267,7 +267,7 @@ static inline struct value_and_slope gelu(float z)
 
 /* The value alone, at half the cost: max(z, 0) - w (1 - E(w)) / 2, where E(w) = erf(w / sqrt 2) is
  * w P(w^2) / Q(w^2) with degrees 5 and 5, within 9e-9 in the value over max(1, |z|), and 1 at 5.5.
- * Measured: 1.9e-7 max(1, |z|). */
+ * Measured: 2.5e-7 max(1, |z|) without fused multiply-adds, 1.9e-7 with them. */
 static inline float gelu_value(float z)
 {
     float w = at_most(absolute(z), 5.5f);

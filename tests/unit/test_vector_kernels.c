@@ -340,6 +340,7 @@ static void activations_are_accurate(void **state)
                     grown.absolute *= fmax(1, fabs((double)z[i]));
                     const double right = activation[a](z[i]);
                     compare(&value_worst, grown, z[i], y[i], right);
+                    grown.absolute *= 1.5; /* GELU alone is cheaper and less exact */
                     compare(&alone_worst, grown, z[i], alone[i], right);
                     compare(&slope_worst, activation_limits[a].slope, z[i], slope[i],
                             activation_slope[a](z[i]));

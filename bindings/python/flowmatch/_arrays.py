@@ -43,7 +43,7 @@ def conditions_of(value: Any, columns: int, n: int) -> Optional[np.ndarray]:
     if value is None or columns == 0:
         return value if value is None else as_float32('condition', value)
     array = as_float32('condition', value)
-    if array.ndim == 0 or array.ndim == 1 and array.shape == (columns,) and columns != 1:
+    if array.ndim == 0 or array.ndim == 1 and array.shape == (columns,):
         array = np.broadcast_to(array, (n, columns))
     array = np.ascontiguousarray(rows_of('condition', array, columns))
     return with_shape('condition', array, (n, columns))

@@ -1,0 +1,190 @@
+"""What is measured: each part returns its targets and what stands behind them."""
+import statistics
+import time
+
+import numpy as np
+
+import flowmatch as fm
+from flowmatch import metrics, transport
+
+try:
+    import ot
+except ImportError:
+    ot = None
+
+# key, what it says, sign and value of the target; without a sign the literature's value
+LIMITS = [
+    ("assignment_256_vs_pot", "256 pairs, POT's emd / ours, the same cost", ">=", 2),
+    ("assignment_1024_vs_pot", "1024 pairs", ">=", 1.2),
+    ("assignment_cost_off", "relative difference of the costs, at most", "<=", 1e-9),
+    ("npe_normal_8gaussians_ot", "normalised path energy, normal to eight Gaussians, exact", "<=", 0.05),
+    ("npe_normal_8gaussians_independent", "the same, independent", "", 0.22),
+    ("npe_moons_8gaussians_ot", "moons to eight Gaussians, exact", "<=", 0.09),
+    ("npe_moons_8gaussians_independent", "the same, independent", "", 2.7),
+    ("conditional_moons_w2_ot", "W2 within a moon, condition-aware exact coupling", "", 0),
+    ("conditional_moons_w2_independent", "the same, independent coupling", "", 0),
+    ("conditional_moons_w2_ratio", "the first over the second", "<=", 1.05),
+    ("legal_worst", "every path, prediction and coupling: sliced W2 / that of two samples, largest", "<=", 1.5),
+]
+
+CONTEXT = fm.Context(threads=2)
+
+
+def say(text):
+    print("  " + text, flush=True)
+
+
+# ---- assignment ----
+
+def time_of(function):
+    began = time.perf_counter()
+    result = function()
+    return time.perf_counter() - began, result
+
+
+def assignment(quick):
+    """Two-dimensional normal against eight Gaussians, from the same matrix of costs, in turn."""
+    target, random = fm.Source.toy("eight_gaussians", "torchcfm"), np.random.default_rng(0)
+    targets, details, off = {}, {}, 0.0
+    for n in (256, 1024):
+        ours, pots = [], []
+        for k in range(5 if quick else 15):
+            x, y = random.normal(size=(n, 2)), target.draw(n, seed=k).astype(float)
+            cost = ((x[:, None] - y[None])**2).sum(-1)
+            seconds, plan = time_of(lambda: transport.solve_assignment(cost))
+            ours.append(seconds)
+            if ot:
+                weights = np.full(n, 1 / n)
+                seconds, matrix = time_of(lambda: ot.emd(weights, weights, cost))
+                pots.append(seconds)
+                off = max(off, abs(plan.total / n - (matrix * cost).sum()) / (plan.total / n))
+        details[str(n)] = {"ours_ms": 1e3 * statistics.median(ours),
+                           "pot_ms": 1e3 * statistics.median(pots) if pots else None}
+        ratio = statistics.median(p / o for p, o in zip(pots, ours)) if pots else None
+        targets[f"assignment_{n}_vs_pot"] = ratio
+        say(f"{n} pairs: {details[str(n)]}")
+    targets["assignment_cost_off"] = off if ot else None
+    return targets, details
+
+
+# ---- normalised path energy ----
+
+POINTS, EULER_STEPS = 2000, 100
+
+
+def selu_network(seed, **settings):
+    return fm.Model.mlp(2, hidden_layers=3, hidden_width=64, activation="selu", seed=seed, context=CONTEXT, **settings)
+
+
+def path_energy_of(noise, target, coupling, steps, seed):
+    """|E - W2^2| / W2^2 for 2000 paths of Euler's method; W2 between their noise and fresh data."""
+    model = selu_network(seed, path=fm.Path(noise=0.1), noise=noise)
+    fm.Trainer(model, fm.Adam(1e-3), target, batch=512, seed=seed, coupling=coupling).run(steps)
+    sampler = fm.Sampler(model, solver="euler", steps=EULER_STEPS)
+    paths = sampler.draw_trajectory(POINTS, seed=1000 + seed)
+    w2_square = transport.solve_assignment_points(paths[0], target.draw(POINTS, seed=2000 + seed)).total / POINTS
+    return metrics.normalised_path_energy(sampler.times, paths, w2_square)
+
+
+def path_energy(quick):
+    """Tong et al. 2024, table 2: MLP of 3 x 64 with SELU, Adam 1e-3, sigma 0.1, batches of 512."""
+    problems = {
+        "normal": (None, fm.Source.toy("eight_gaussians", "torchcfm", context=CONTEXT)),
+        "moons": (fm.Source.toy("two_moons", "moons_to_gaussians", context=CONTEXT),
+                  fm.Source.toy("eight_gaussians", "moons_to_gaussians", context=CONTEXT)),
+    }
+    couplings = {"ot": (fm.Coupling("exact"), 1500 if quick else 4000),
+                 "independent": (None, 5000 if quick else 20000)}
+    targets, details = {}, {}
+    for problem, (noise, target) in problems.items():
+        for name, (coupling, steps) in couplings.items():
+            key = f"npe_{problem}_8gaussians_{name}"
+            values = []
+            for seed in range(1 if quick else 3):
+                seconds, value = time_of(lambda: path_energy_of(noise, target, coupling, steps, seed))
+                values.append(value)
+                say(f"{key}, seed {seed}, {steps} steps: {value:.4f} ({seconds:.0f} s)")
+            targets[key] = statistics.mean(values)
+            details[key] = values
+    return targets, details
+
+
+# ---- conditions ----
+
+def moon_distances(coupling, steps, seed, n):
+    """W2 of each moon's samples to fresh rows of that moon, whose label is the condition."""
+    target = fm.Source.toy("two_moons", "torchcfm_runner", labels=True, context=CONTEXT)
+    model = selu_network(seed, condition_dim=1, classes=2)
+    fm.Trainer(model, fm.Adam(1e-3), target, batch=256, seed=seed, coupling=coupling).run(steps)
+    rows = target.draw_rows(8 * n, seed=5000 + seed)
+    sampler = fm.Sampler(model, steps=50)
+    distances = []
+    for label in range(2):
+        real = rows.x[rows.condition[:, 0] == label][:n]
+        samples = sampler.draw(len(real), seed=10 * seed + label, condition=[label])
+        distances.append(np.sqrt(transport.solve_assignment_points(samples, real).total / len(real)))
+    return float(np.mean(distances))
+
+
+def conditions(quick):
+    """Where minibatch optimal transport goes wrong: Cheng and Schwing 2025 (C2OT)."""
+    couplings = {"ot": fm.Coupling("exact"), "independent": None, "blind": fm.Coupling("exact", condition="none")}
+    n, steps, seeds = (500, 2000, 2) if quick else (1000, 6000, 5)
+    details = {}
+    for name, coupling in couplings.items():
+        details[name] = [moon_distances(coupling, steps, seed, n) for seed in range(seeds)]
+        say(f"{name}: mean {statistics.mean(details[name]):.4f}, seeds {[round(d, 4) for d in details[name]]}")
+    means = {name: statistics.mean(values) for name, values in details.items()}
+    return {"conditional_moons_w2_ot": means["ot"], "conditional_moons_w2_independent": means["independent"],
+            "conditional_moons_w2_ratio": means["ot"] / means["independent"]}, details
+
+
+# ---- every legal combination ----
+
+PATHS = {
+    "linear": fm.Path(), "linear with noise": fm.Path(noise=0.05), "polynomial": fm.Path("polynomial", exponent=2),
+    "variance preserving": fm.Path("variance_preserving"), "linear VP": fm.Path("linear_variance_preserving"),
+    "cosine": fm.Path("cosine"), "Lipman": fm.Path("lipman", sigma_min=0.01),
+    "bridge": fm.Path("brownian_bridge", diffusion=0.1),
+}
+WITH_NOISE = ("linear with noise", "bridge")
+
+
+def mixture():
+    means = np.array([[-1.5, -1], [1.5, -1], [0, 1.5]])
+    return fm.Source.gaussian_mixture([1, 1, 1], means, np.full((3, 2), 0.5), context=CONTEXT)
+
+
+def distance_ratio(target, path, prediction, coupling, steps, n=4000):
+    """Sliced W2 of samples to fresh rows, over that of two sets of fresh rows."""
+    model = fm.Model.mlp(2, hidden_layers=3, hidden_width=64, path=path, prediction=prediction, seed=1, context=CONTEXT)
+    optimizer = fm.Adam(2e-3)
+    trainer = fm.Trainer(model, optimizer, target, batch=256, seed=2, coupling=coupling, times=fm.Times(stratified=True))
+    for k in range(20):  # a cosine of the rate, in steps
+        optimizer.learning_rate = 2e-3 * (0.5 + 0.5 * np.cos(np.pi * k / 20))
+        trainer.run(steps // 20)
+    samples = fm.Sampler(model, steps=100).draw(n, seed=3)
+    noise = [metrics.sliced_wasserstein(target.draw(n, seed=10 + k), target.draw(n, seed=20 + k)).w2 for k in range(8)]
+    seen = [metrics.sliced_wasserstein(samples, target.draw(n, seed=30 + k)).w2 for k in range(8)]
+    return float(np.mean(seen) / np.mean(noise))
+
+
+def legal(quick):
+    """Every path, prediction and coupling that go together, on a mixture in two dimensions."""
+    couplings = {"independent": None, "exact": fm.Coupling("exact"),
+                 "entropic": fm.Coupling("entropic", epsilon=0.05)}
+    details, target = {}, mixture()
+    for coupling_name, coupling in couplings.items():
+        steps = {"independent": 20000}.get(coupling_name, 4000)
+        for path_name, path in PATHS.items():
+            for prediction in ("velocity",) if path_name in WITH_NOISE else ("velocity", "data", "noise"):
+                if quick and (coupling_name == "entropic" or path_name not in ("linear", "cosine")):
+                    continue
+                key = f"{path_name}, {prediction}, {coupling_name}"
+                seconds, details[key] = time_of(
+                    lambda: distance_ratio(target, path, prediction, coupling, steps // (4 if quick else 1)))
+                say(f"{key}: {details[key]:.3f} ({seconds:.0f} s)")
+    return {"legal_worst": max(details.values())}, details
+
+
+PARTS = {"assignment": assignment, "path_energy": path_energy, "conditions": conditions, "legal": legal}
