@@ -363,6 +363,13 @@ struct sampler_config : fmatch_sampler_config {
     }
 };
 
+struct mmd_config : fmatch_mmd_config {
+    mmd_config()
+    {
+        fmatch_mmd_config_init_sized(this, sizeof(fmatch_mmd_config));
+    }
+};
+
 struct sinkhorn_config : fmatch_sinkhorn_config {
     sinkhorn_config()
     {
@@ -1456,6 +1463,51 @@ inline double energy_distance(std::int32_t dim, const std::vector<float> &x,
         dim, detail::rows_in("x", x.size(), dim), x.data(), detail::rows_in("y", y.size(), dim),
         y.data(), &distance));
     return distance;
+}
+
+/** Exact Wasserstein distance W2, not squared, or W1 of x and y, both [n, dim]. */
+inline double wasserstein(const context &parent, std::int32_t dim, const std::vector<float> &x,
+                          const std::vector<float> &y, int order = 2)
+{
+    if (order != 1 && order != 2)
+        detail::fail(FMATCH_ERROR_ARGUMENT,
+                     "order is " + std::to_string(order) + "; it must be 1 or 2");
+    detail::check_size("y", y.size(), static_cast<std::int64_t>(x.size()));
+    double distance = 0;
+    detail::check(fmatch_metrics_evaluate_wasserstein(
+        parent.get(), dim, detail::rows_in("x", x.size(), dim), x.data(), y.data(),
+        order == 1 ? &distance : nullptr, order == 2 ? &distance : nullptr, nullptr));
+    return distance;
+}
+
+struct sinkhorn_divergences {
+    double divergence; /**< with the entropy's term in each transport */
+    double transport;  /**< without */
+};
+
+/** Sinkhorn divergence between x [n, dim] and y [m, dim]. */
+inline sinkhorn_divergences
+sinkhorn_divergence(const context &parent, std::int32_t dim, const std::vector<float> &x,
+                    const std::vector<float> &y,
+                    const fmatch_sinkhorn_config &config = sinkhorn_config())
+{
+    sinkhorn_divergences found = {0, 0};
+    detail::check(fmatch_metrics_evaluate_sinkhorn_divergence(
+        parent.get(), dim, detail::rows_in("x", x.size(), dim), x.data(),
+        detail::rows_in("y", y.size(), dim), y.data(), &config, &found.divergence,
+        &found.transport));
+    return found;
+}
+
+/** Squared maximum mean discrepancy between x [n, dim] and y [m, dim]. */
+inline double mmd(const context &parent, std::int32_t dim, const std::vector<float> &x,
+                  const std::vector<float> &y, const fmatch_mmd_config &config = mmd_config())
+{
+    double square = 0;
+    detail::check(fmatch_metrics_evaluate_mmd(
+        parent.get(), dim, detail::rows_in("x", x.size(), dim), x.data(),
+        detail::rows_in("y", y.size(), dim), y.data(), &config, &square));
+    return square;
 }
 
 struct sliced_distance {

@@ -3,6 +3,29 @@
 #define FLOWMATCH_METRICS_H
 
 #include "context.h"
+#include "transport.h"
+
+/** How means over pairs of one set with itself are taken. */
+enum fmatch_mmd_estimator {
+    /** Over all pairs, a row with itself included: the V-statistic, never negative. */
+    FMATCH_MMD_BIASED = 0,
+    /** Over pairs of different rows: the U-statistic, whose expectation is MMD^2; may be negative.
+     */
+    FMATCH_MMD_UNBIASED = 1
+};
+
+/** Configuration of the maximum mean discrepancy. */
+typedef struct fmatch_mmd_config {
+    uint32_t struct_size; /**< written by init */
+    int32_t estimator;    /**< an fmatch_mmd_estimator. Default BIASED. */
+    /**
+     * [count] standard deviations of the Gaussian kernels, in the units of the data, 1e-100 to
+     * 1e100; NULL: 0.01, 0.1, 1, 10 and 100. Default NULL.
+     */
+    const double *sigmas;
+    int32_t count;  /**< of sigmas: 1 to 1024, or 0 with NULL. Default 0. */
+    uint32_t flags; /**< 0 */
+} fmatch_mmd_config;
 
 #ifdef __cplusplus
 extern "C" {
@@ -47,6 +70,29 @@ fmatch_metrics_evaluate_wasserstein_1d(fmatch_context *context, int64_t n, const
                                        int64_t m, const float *y, double *w1, double *w2);
 
 /**
+ * Wasserstein distances of two samples of equal size in any dimension, exactly: W_p^p is the least
+ * mean over pairs of |x_i - y_p(i)|^p of all permutations p. By assignment, one for W1 and one for
+ * W2, as in fmatch_transport_solve_assignment; on the line by sorting.
+ *
+ * W2 takes time between n^2 and n^3, and W1 longer; what is NULL is not computed.
+ *
+ * @param context    whose allocator gives memory for the call: about 8.5 n^2 bytes, or 12 n on the
+ * line.
+ * @param dim        columns, 1 to 65536.
+ * @param n          rows of x and of y, 1 to 65536; to 2^31 on the line.
+ * @param x          [n, dim], finite.
+ * @param y          [n, dim], finite.
+ * @param w1         written: W1 with Euclidean distances, in the units of the data. May be NULL.
+ * @param w2         written: W2, not squared, in the units of the data. May be NULL.
+ * @param w2_square  written: W2^2. May be NULL.
+ *
+ * @return FMATCH_OK · FMATCH_ERROR_ARGUMENT · FMATCH_ERROR_NOT_FINITE · FMATCH_ERROR_NO_MEMORY.
+ */
+FMATCH_API FMATCH_WARN_UNUSED fmatch_status
+fmatch_metrics_evaluate_wasserstein(fmatch_context *context, int32_t dim, int64_t n, const float *x,
+                                    const float *y, double *w1, double *w2, double *w2_square);
+
+/**
  * Sliced Wasserstein distance: SW2^2 is the mean over directions of the W2^2 of the two samples
  * projected onto the line, Bonneel et al., "Sliced and Radon Wasserstein Barycenters of Measures",
  * 2015, definition 3, estimated from random directions, uniform on the sphere. Takes time
@@ -73,6 +119,70 @@ fmatch_metrics_evaluate_wasserstein_1d(fmatch_context *context, int64_t n, const
 FMATCH_API FMATCH_WARN_UNUSED fmatch_status fmatch_metrics_evaluate_sliced_wasserstein(
     fmatch_context *context, int32_t dim, int64_t n, const float *x, int64_t m, const float *y,
     int64_t projections, uint64_t seed, double *w2, double *w2_square);
+
+/**
+ * Sinkhorn divergence OT(x, y) - OT(x, x) / 2 - OT(y, y) / 2 of two samples with even masses, where
+ * OT is entropic transport as in fmatch_transport_solve_sinkhorn, with the squared Euclidean
+ * distance as cost (not half of it), in two forms:
+ *
+ * - divergence: OT is the minimum of sum P C + epsilon KL(P | a b^T), the entropy's term included.
+ *   Feydy et al., "Interpolating between Optimal Transport and MMD using Sinkhorn Divergences",
+ *   2019, equation 3: zero for equal sets and positive otherwise, up to the solver's tolerance.
+ * - transport: OT is sum P C at the same plans, without that term. Genevay, Peyré and Cuturi,
+ *   "Learning Generative Models with Sinkhorn Divergences", 2018. Zero for equal sets.
+ *
+ * Both are squared distances: with epsilon to 0 they become W2^2. An epsilon of the mean cost is
+ * that of x and y, in all three terms. The transport of a set to itself is found by averaged
+ * updates of its one potential, on the context's threads, and converges in a few dozen iterations;
+ * that of x to y by fmatch_transport_solve_sinkhorn, which at a small epsilon may take many
+ * thousands. The first form is then good long before the second, since its error is the square of
+ * the potentials'.
+ *
+ * @param context     whose allocator gives memory for the call, about 16 bytes times the square of
+ * the larger of n and m.
+ * @param dim         columns, 1 to 65536.
+ * @param n           rows of x, 1 to 65536.
+ * @param x           [n, dim], finite.
+ * @param m           rows of y, 1 to 65536; may differ from n.
+ * @param y           [m, dim], finite.
+ * @param config      or NULL for the recommended values; rho is 0 or infinity.
+ * @param divergence  written, in squared units of the data. May be NULL.
+ * @param transport   written, in squared units of the data. May be NULL.
+ *
+ * @return FMATCH_OK · FMATCH_ERROR_ARGUMENT · FMATCH_ERROR_STRUCT_SIZE · FMATCH_ERROR_NOT_FINITE ·
+ * FMATCH_ERROR_NO_MEMORY · FMATCH_ERROR_STEP_LIMIT when one of the three did not reach the
+ * tolerance: then the results are written all the same, and detail says which one and its error.
+ */
+FMATCH_API FMATCH_WARN_UNUSED fmatch_status fmatch_metrics_evaluate_sinkhorn_divergence(
+    fmatch_context *context, int32_t dim, int64_t n, const float *x, int64_t m, const float *y,
+    const fmatch_sinkhorn_config *config, double *divergence, double *transport);
+
+/** Fill in the recommended values. */
+#define fmatch_mmd_config_init(config) fmatch_mmd_config_init_sized((config), sizeof *(config))
+FMATCH_API void fmatch_mmd_config_init_sized(fmatch_mmd_config *config, size_t size);
+
+/**
+ * Maximum mean discrepancy, squared: MMD^2 = E k(x, x') + E k(y, y') - 2 E k(x, y) with the sum
+ * (not the mean) of Gaussian kernels k(x, y) = sum over s of exp(-|x - y|^2 / (2 sigma_s^2)).
+ * Gretton et al., "A Kernel Two-Sample Test", 2012: biased as in equation 5, unbiased as in
+ * equation 3. Takes time proportional to (n + m)^2 (dim + count), and runs on the context's
+ * threads.
+ *
+ * @param context     serves any number of threads.
+ * @param dim         columns, 1 to 65536.
+ * @param n           rows of x, 1 to 2^31; 2 at least for the unbiased estimator.
+ * @param x           [n, dim], finite.
+ * @param m           rows of y, likewise; may differ from n.
+ * @param y           [m, dim], finite.
+ * @param config      or NULL for the recommended values.
+ * @param mmd_square  written: MMD^2, without a unit.
+ *
+ * @return FMATCH_OK · FMATCH_ERROR_ARGUMENT · FMATCH_ERROR_STRUCT_SIZE · FMATCH_ERROR_NOT_FINITE ·
+ * FMATCH_ERROR_NO_MEMORY.
+ */
+FMATCH_API FMATCH_WARN_UNUSED fmatch_status fmatch_metrics_evaluate_mmd(
+    fmatch_context *context, int32_t dim, int64_t n, const float *x, int64_t m, const float *y,
+    const fmatch_mmd_config *config, double *mmd_square);
 
 /**
  * Kolmogorov and Smirnov's statistic of two samples on the line: the largest |F(z) - G(z)| of their

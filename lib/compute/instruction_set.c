@@ -7,7 +7,8 @@
 static const struct instruction_set baseline = {.name = "baseline",
                                                 .vectors = &vector_kernels_baseline,
                                                 .products = &product_kernels_baseline,
-                                                .transport = &transport_kernels_baseline};
+                                                .transport = &transport_kernels_baseline,
+                                                .pairs = &pair_kernels_baseline};
 
 #if defined(__x86_64__)
 
@@ -16,7 +17,8 @@ static const struct instruction_set *avx2_if_there(void)
     static const struct instruction_set avx2 = {.name = "AVX2",
                                                 .vectors = &vector_kernels_avx2,
                                                 .products = &product_kernels_avx2,
-                                                .transport = &transport_kernels_avx2};
+                                                .transport = &transport_kernels_avx2,
+                                                .pairs = &pair_kernels_avx2};
     __builtin_cpu_init();
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") ? &avx2 : NULL;
 }

@@ -2,6 +2,7 @@
 #ifndef COMPUTE_INSTRUCTION_SET_H
 #define COMPUTE_INSTRUCTION_SET_H
 
+#include "compute/pair_kernels.h"
 #include "compute/product_kernels.h"
 #include "compute/transport_kernels.h"
 #include "compute/vector_kernels.h"
@@ -11,6 +12,7 @@ struct instruction_set {
     const struct vector_kernels *vectors;
     const struct product_kernels *products;
     const struct transport_kernels *transport;
+    const struct pair_kernels *pairs;
 };
 
 /* The kernels of an fmatch_instruction_set, AUTO being the best one; NULL when this processor lacks

@@ -1,27 +1,24 @@
+#include "base/status.h"
+#include "metrics/pair_sums.h"
+
 #include <flowmatch/metrics.h>
 
-#include "base/status.h"
-#include "metrics/sample_pair.h"
-
-#include <math.h>
+static double sum_distances(const struct pair_kernels *kernels, const void *settings, int64_t n,
+                            const double *squares)
+{
+    (void)settings;
+    return kernels->sum_roots(n, squares);
+}
 
 /* Mean over all pairs of |x_i - y_j|. */
 static double mean_distance(int32_t dim, int64_t n, const float *x, int64_t m, const float *y)
 {
-    double sum = 0.0;
-    for (int64_t i = 0; i < n; i++) {
-        double row_sum = 0.0;
-        for (int64_t j = 0; j < m; j++) {
-            double square = 0.0;
-            for (int32_t k = 0; k < dim; k++) {
-                const double off = (double)x[i * dim + k] - y[j * dim + k];
-                square += off * off;
-            }
-            row_sum += sqrt(square);
-        }
-        sum += row_sum / (double)m;
-    }
-    return sum / (double)n;
+    const struct pair_sums sums = {
+        .instructions = instruction_set_get(FMATCH_INSTRUCTION_SET_AUTO),
+        .pair = {.dim = dim, .n = n, .x = x, .m = m, .y = y},
+        .sum = sum_distances,
+    };
+    return pair_sums_total(&sums) / ((double)n * (double)m);
 }
 
 fmatch_status fmatch_metrics_evaluate_energy_distance(int32_t dim, int64_t n, const float *x,
@@ -30,7 +27,7 @@ fmatch_status fmatch_metrics_evaluate_energy_distance(int32_t dim, int64_t n, co
     status_begin();
     CHECK_NOT_NULL(distance);
     const struct sample_pair pair = {.dim = dim, .n = n, .x = x, .m = m, .y = y};
-    RETURN_IF_FAILED(sample_pair_check(&pair));
+    RETURN_IF_FAILED(sample_pair_check(&pair, METRICS_ROWS_MAX));
 
     const double d = 2.0 * mean_distance(dim, n, x, m, y) - mean_distance(dim, n, x, n, x) -
                      mean_distance(dim, m, y, m, y);

@@ -32,7 +32,7 @@ fmatch_status fmatch_metrics_evaluate_kolmogorov_smirnov(fmatch_context *context
     CHECK_NOT_NULL(context);
     CHECK_NOT_NULL(statistic);
     const struct sample_pair pair = {.dim = 1, .n = n, .x = x, .m = m, .y = y};
-    RETURN_IF_FAILED(sample_pair_check(&pair));
+    RETURN_IF_FAILED(sample_pair_check(&pair, METRICS_ROWS_MAX));
 
     struct sorted_pair sorted;
     RETURN_IF_FAILED(sorted_pair_create_copy(&sorted, &context->allocator, &pair));

@@ -5,12 +5,12 @@
 
 #include <string.h>
 
-fmatch_status sample_pair_check(const struct sample_pair *pair)
+fmatch_status sample_pair_check(const struct sample_pair *pair, int64_t rows_max)
 {
     const float *x = pair->x, *y = pair->y;
     CHECK_RANGE("dim", pair->dim, 1, METRICS_DIM_MAX);
-    CHECK_RANGE("n", pair->n, 1, METRICS_ROWS_MAX);
-    CHECK_RANGE("m", pair->m, 1, METRICS_ROWS_MAX);
+    CHECK_RANGE("n", pair->n, 1, rows_max);
+    CHECK_RANGE("m", pair->m, 1, rows_max);
     CHECK_NOT_NULL(x);
     CHECK_NOT_NULL(y);
     RETURN_IF_FAILED(status_check_finite("x", 0, pair->n, pair->dim, x));

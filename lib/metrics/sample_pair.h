@@ -16,8 +16,8 @@ struct sample_pair {
     const float *y;
 };
 
-/* Sizes from 1 to METRICS_DIM_MAX and METRICS_ROWS_MAX, and finite rows. */
-fmatch_status sample_pair_check(const struct sample_pair *pair);
+/* Columns from 1 to METRICS_DIM_MAX, rows from 1 to rows_max, and everything finite. */
+fmatch_status sample_pair_check(const struct sample_pair *pair, int64_t rows_max);
 
 /* Memory for two sets of numbers to be sorted in. */
 struct sorted_pair {

@@ -113,7 +113,7 @@ fmatch_status fmatch_metrics_evaluate_sliced_wasserstein(fmatch_context *context
     CHECK_NOT_NULL(context);
     CHECK_RANGE("projections", projections, 1, PROJECTIONS_MAX);
     const struct sample_pair pair = {.dim = dim, .n = n, .x = x, .m = m, .y = y};
-    RETURN_IF_FAILED(sample_pair_check(&pair));
+    RETURN_IF_FAILED(sample_pair_check(&pair, METRICS_ROWS_MAX));
 
     struct slices slices = {
         .pair = &pair,

@@ -37,7 +37,7 @@ fmatch_status fmatch_metrics_evaluate_wasserstein_1d(fmatch_context *context, in
     status_begin();
     CHECK_NOT_NULL(context);
     const struct sample_pair pair = {.dim = 1, .n = n, .x = x, .m = m, .y = y};
-    RETURN_IF_FAILED(sample_pair_check(&pair));
+    RETURN_IF_FAILED(sample_pair_check(&pair, METRICS_ROWS_MAX));
 
     struct sorted_pair sorted;
     RETURN_IF_FAILED(sorted_pair_create_copy(&sorted, &context->allocator, &pair));

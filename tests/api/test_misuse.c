@@ -293,6 +293,21 @@ static void sampling_and_metrics_refuse_null(void **state)
         fmatch_metrics_evaluate_sliced_wasserstein(w.context, 1, 1, NULL, 1, x, 1, 1, &d, &d), "x");
     refuses_null(
         fmatch_metrics_evaluate_sliced_wasserstein(w.context, 1, 1, x, 1, NULL, 1, 1, &d, &d), "y");
+    refuses_null(fmatch_metrics_evaluate_wasserstein(NULL, 1, 1, x, x, &d, &d, &d), "context");
+    refuses_null(fmatch_metrics_evaluate_wasserstein(w.context, 1, 1, NULL, x, &d, &d, &d), "x");
+    refuses_null(fmatch_metrics_evaluate_wasserstein(w.context, 1, 1, x, NULL, &d, &d, &d), "y");
+    refuses_null(fmatch_metrics_evaluate_sinkhorn_divergence(NULL, 1, 1, x, 1, x, NULL, &d, &d),
+                 "context");
+    refuses_null(
+        fmatch_metrics_evaluate_sinkhorn_divergence(w.context, 1, 1, NULL, 1, x, NULL, &d, &d),
+        "x");
+    refuses_null(
+        fmatch_metrics_evaluate_sinkhorn_divergence(w.context, 1, 1, x, 1, NULL, NULL, &d, &d),
+        "y");
+    refuses_null(fmatch_metrics_evaluate_mmd(NULL, 1, 1, x, 1, x, NULL, &d), "context");
+    refuses_null(fmatch_metrics_evaluate_mmd(w.context, 1, 1, NULL, 1, x, NULL, &d), "x");
+    refuses_null(fmatch_metrics_evaluate_mmd(w.context, 1, 1, x, 1, NULL, NULL, &d), "y");
+    refuses_null(fmatch_metrics_evaluate_mmd(w.context, 1, 1, x, 1, x, NULL, NULL), "mmd_square");
     refuses_null(fmatch_metrics_evaluate_kolmogorov_smirnov(NULL, 1, x, 1, x, &d), "context");
     refuses_null(fmatch_metrics_evaluate_kolmogorov_smirnov(w.context, 1, NULL, 1, x, &d), "x");
     refuses_null(fmatch_metrics_evaluate_kolmogorov_smirnov(w.context, 1, x, 1, NULL, &d), "y");

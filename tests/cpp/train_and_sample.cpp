@@ -347,6 +347,21 @@ void distances_and_paths(const flowmatch::context &context)
     expect_close("KS of one sample", flowmatch::kolmogorov_smirnov_cdf(context, {0.75, 0.25}), 0.25,
                  1e-12);
 
+    const std::vector<float> u = {0, 0, 1, 0}, v = {0, 3, 1, 4};
+    expect_close("W2 by assignment", flowmatch::wasserstein(context, 2, u, v), std::sqrt(12.5),
+                 1e-12);
+    expect_close("W1 by assignment", flowmatch::wasserstein(context, 2, u, v, 1), 3.5, 1e-12);
+    const flowmatch::sinkhorn_divergences sinkhorn =
+        flowmatch::sinkhorn_divergence(context, 2, {1, 2}, {4, 6});
+    expect_close("Sinkhorn divergence of two points", sinkhorn.divergence, 25, 1e-9);
+    expect_close("the same without entropy", sinkhorn.transport, 25, 1e-9);
+    const double sigma = 1;
+    flowmatch::mmd_config one;
+    one.sigmas = &sigma;
+    one.count = 1;
+    expect_close("MMD^2 of two points", flowmatch::mmd(context, 1, {0}, {1}, one),
+                 2 - 2 * std::exp(-0.5), 1e-12);
+
     const std::vector<double> times = {0, 0.25, 1};
     const std::vector<float> trajectory = {0, 0, 1, 1, 1, 0};
     const flowmatch::path_measures path = flowmatch::evaluate_path(context, 1, times, trajectory);

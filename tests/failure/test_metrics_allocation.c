@@ -48,11 +48,30 @@ static fmatch_status normalised_path_energy(fmatch_context *context, double *out
                                                           0.5, out);
 }
 
+static fmatch_status wasserstein(fmatch_context *context, double *out)
+{
+    return fmatch_metrics_evaluate_wasserstein(context, DIM, M, x, y, out, out + 1, out + 2);
+}
+
+static fmatch_status sinkhorn_divergence(fmatch_context *context, double *out)
+{
+    return fmatch_metrics_evaluate_sinkhorn_divergence(context, DIM, N, x, M, y, NULL, out,
+                                                       out + 1);
+}
+
+static fmatch_status mmd(fmatch_context *context, double *out)
+{
+    return fmatch_metrics_evaluate_mmd(context, DIM, N, x, M, y, NULL, out);
+}
+
 static const struct {
     const char *name;
     fmatch_status (*evaluate)(fmatch_context *context, double *out);
     int64_t least; /* allocations */
 } metrics[] = {
+    {"wasserstein", wasserstein, 3},
+    {"sinkhorn_divergence", sinkhorn_divergence, 4},
+    {"mmd", mmd, 3},
     {"wasserstein_1d", wasserstein_1d, 1},
     {"sliced_wasserstein", sliced_wasserstein, 2},
     {"kolmogorov_smirnov", kolmogorov_smirnov, 1},

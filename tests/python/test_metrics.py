@@ -53,6 +53,62 @@ def test_sliced_wasserstein():
     assert seen == fm.metrics.sliced_wasserstein(X, Y, 4000, 3, context=context)
 
 
+def test_wasserstein_by_assignment():
+    x, y = float32(X[:45]), float32(Y)
+    squares = ((x[:, None] - y[None])**2).sum(-1)
+    seen = fm.metrics.wasserstein(x, y), fm.metrics.wasserstein(x, y, order=1)
+    assert fm.metrics.wasserstein(x[:, :1], y[:, :1]) == pytest.approx(
+        np.sqrt(w2_square_1d(x[:, 0], y[:, 0])))
+    if stats is None:
+        print('# SciPy is not installed')
+        return
+    from scipy.optimize import linear_sum_assignment
+    for costs, p, w in ((squares, 2, seen[0]), (np.sqrt(squares), 1, seen[1])):
+        rows, columns = linear_sum_assignment(costs)
+        assert w == pytest.approx(costs[rows, columns].mean()**(1 / p), rel=1e-12)
+
+
+def entropic_transport(squares, epsilon):
+    """Entropic transport by plain iterations in the log domain, with and without the entropy."""
+    n, m = squares.shape
+    f = np.zeros(n)
+    for _ in range(3000):
+        g = -epsilon * np.log(np.exp((f[:, None] - squares) / epsilon).mean(0))
+        f = -epsilon * np.log(np.exp((g[None] - squares) / epsilon).mean(1))
+    density = np.exp((f[:, None] + g[None] - squares) / epsilon)
+    cost = (density * squares).mean()
+    return np.array([cost + epsilon * (density * np.log(density)).mean(), cost])
+
+
+def test_sinkhorn_divergence():
+    x, y = float32(X), float32(Y)
+    pairs = (x, y), (x, x), (y, y)
+    xy, xx, yy = (entropic_transport(((a[:, None] - b[None])**2).sum(-1), 3.0) for a, b in pairs)
+    seen = fm.metrics.sinkhorn_divergence(X, Y, epsilon=3, relative=False)
+    assert np.array(seen) == pytest.approx(xy - xx / 2 - yy / 2, abs=1e-8)
+    mean = ((x[:, None] - y[None])**2).sum(-1).mean()
+    relative = fm.metrics.sinkhorn_divergence(X, Y, epsilon=3 / mean)
+    assert np.array(relative) == pytest.approx(np.array(seen), abs=1e-8)
+    context = fm.Context(threads=3)
+    assert seen == fm.metrics.sinkhorn_divergence(X, Y, epsilon=3, relative=False, context=context)
+
+
+@pytest.mark.parametrize('sigmas', [None, [0.5, 2], 1.5])
+def test_mmd(sigmas):
+    def kernels(a, b):
+        squares = ((a[:, None] - b[None])**2).sum(-1)
+        used = [0.01, 0.1, 1, 10, 100] if sigmas is None else np.atleast_1d(sigmas)
+        return sum(np.exp(-squares / (2 * s**2)) for s in used)
+
+    x, y = float32(X), float32(Y)
+    xx, yy, xy = kernels(x, x), kernels(y, y), kernels(x, y)
+    biased = xx.mean() + yy.mean() - 2 * xy.mean()
+    assert fm.metrics.mmd(X, Y, sigmas) == pytest.approx(biased, abs=1e-13)
+    unbiased = (xx[~np.eye(60, dtype=bool)].mean() + yy[~np.eye(45, dtype=bool)].mean()
+                - 2 * xy.mean())
+    assert fm.metrics.mmd(X, Y, sigmas, unbiased=True) == pytest.approx(unbiased, abs=1e-13)
+
+
 def test_paths():
     times, paths = np.linspace(0, 1, 6)**2, float32(random.normal(size=(6, 20, 3)))
     seen = fm.metrics.path_measures(times, paths)
@@ -78,6 +134,14 @@ def test_paths_of_a_sampler():
     (lambda: fm.metrics.sliced_wasserstein(X, Y[:, :2]), fm.ShapeError, r'y has shape \(45, 2\)'),
     (lambda: fm.metrics.sliced_wasserstein(X, Y, 0), fm.ArgumentError, 'projections is 0'),
     (lambda: fm.metrics.sliced_wasserstein(X, X[:0]), fm.ArgumentError, 'm is 0'),
+    (lambda: fm.metrics.wasserstein(X, Y), fm.ShapeError, r'y has shape \(45, 3\)'),
+    (lambda: fm.metrics.wasserstein(X, X, order=3), fm.ArgumentError, 'order is 3'),
+    (lambda: fm.metrics.sinkhorn_divergence(X, Y, epsilon=-1), fm.ArgumentError, 'epsilon is -1'),
+    (lambda: fm.metrics.sinkhorn_divergence(X, Y, epsilon=1e-4, iterations=2), fm.StepLimitError,
+     'transport of x to y'),
+    (lambda: fm.metrics.mmd(X, Y, [1, 0]), fm.ArgumentError, r'sigmas\[1\] is 0'),
+    (lambda: fm.metrics.mmd(X, Y, []), fm.ArgumentError, 'sigmas is empty'),
+    (lambda: fm.metrics.mmd(X, X[:1], unbiased=True), fm.ArgumentError, 'm is 1'),
     (lambda: fm.metrics.kolmogorov_smirnov(X, Y), fm.ShapeError, r'x has shape \(60, 3\)'),
     (lambda: fm.metrics.kolmogorov_smirnov([1, 2], lambda x: x), fm.ArgumentError, r'cdf\[1\] is 2'),
     (lambda: fm.metrics.kolmogorov_smirnov([1, 2], lambda x: [1]), fm.ShapeError, 'cdf has shape'),

@@ -212,6 +212,11 @@ class SamplerConfig(Structure):
                 ('guidance', c_int32), ('flags', c_uint32)]
 
 
+class MmdConfig(Structure):
+    _fields_ = [('struct_size', c_uint32), ('estimator', c_int32), ('sigmas', DOUBLES),
+                ('count', c_int32), ('flags', c_uint32)]
+
+
 class SinkhornInfo(Structure):
     _fields_ = [('struct_size', c_uint32), ('flags', c_uint32), ('iterations', c_int64),
                 ('epsilon', c_double), ('marginal_error', c_double), ('transport_cost', c_double),
@@ -251,6 +256,7 @@ STRUCTS = {
     'fmatch_progress': ProgressCallbacks,
     'fmatch_batch': Batch,
     'fmatch_sampler_config': SamplerConfig,
+    'fmatch_mmd_config': MmdConfig,
     'fmatch_sinkhorn_config': SinkhornConfig,
     'fmatch_sinkhorn_info': SinkhornInfo,
 }
@@ -384,14 +390,22 @@ FUNCTIONS: Dict[str, List[Any]] = {
     'fmatch_metrics_evaluate_kolmogorov_smirnov': [STATUS, HANDLE, c_int64, FLOATS, c_int64, FLOATS,
                                                    DOUBLES],
     'fmatch_metrics_evaluate_kolmogorov_smirnov_cdf': [STATUS, HANDLE, c_int64, DOUBLES, DOUBLES],
+    'fmatch_metrics_evaluate_mmd': [STATUS, HANDLE, c_int32, c_int64, FLOATS, c_int64, FLOATS,
+                                    POINTER(MmdConfig), DOUBLES],
     'fmatch_metrics_evaluate_normalised_path_energy': [STATUS, HANDLE, c_int32, c_int64, DOUBLES,
                                                        c_int64, FLOATS, c_double, DOUBLES],
     'fmatch_metrics_evaluate_path': [STATUS, HANDLE, c_int32, c_int64, DOUBLES, c_int64, FLOATS,
                                      DOUBLES, DOUBLES, DOUBLES],
+    'fmatch_metrics_evaluate_sinkhorn_divergence': [STATUS, HANDLE, c_int32, c_int64, FLOATS, c_int64,
+                                                    FLOATS, POINTER(SinkhornConfig), DOUBLES,
+                                                    DOUBLES],
     'fmatch_metrics_evaluate_sliced_wasserstein': [STATUS, HANDLE, c_int32, c_int64, FLOATS, c_int64,
                                                    FLOATS, c_int64, c_uint64, DOUBLES, DOUBLES],
+    'fmatch_metrics_evaluate_wasserstein': [STATUS, HANDLE, c_int32, c_int64, FLOATS, FLOATS, DOUBLES,
+                                            DOUBLES, DOUBLES],
     'fmatch_metrics_evaluate_wasserstein_1d': [STATUS, HANDLE, c_int64, FLOATS, c_int64, FLOATS,
                                                DOUBLES, DOUBLES],
+    'fmatch_mmd_config_init_sized': [None, POINTER(MmdConfig), c_size_t],
 }
 
 

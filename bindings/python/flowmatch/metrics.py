@@ -6,10 +6,10 @@ from typing import Any, NamedTuple, Optional, Tuple
 
 import numpy as np
 
-from ._arrays import address, as_float32, as_float64, bounded, rows_of
+from ._arrays import address, as_float32, as_float64, bounded, rows_of, with_shape
 from ._calls import call
-from ._errors import shape_error
-from ._library import library
+from ._errors import argument_error, shape_error
+from ._library import MmdConfig, SinkhornConfig, library
 from .context import Context, default_context
 
 
@@ -26,6 +26,11 @@ class WassersteinDistances(NamedTuple):
 class SlicedDistance(NamedTuple):
     w2: float  #: not squared
     w2_square: float
+
+
+class SinkhornDivergence(NamedTuple):
+    divergence: float  #: with the entropy's term in each transport, Feydy et al. 2019
+    transport: float  #: without, Genevay et al. 2018
 
 
 class PathMeasures(NamedTuple):
@@ -62,6 +67,22 @@ def wasserstein_1d(x: Any, y: Any, context: Optional[Context] = None) -> Wassers
     return WassersteinDistances(w1.value, w2.value)
 
 
+def wasserstein(x: Any, y: Any, order: int = 2, context: Optional[Context] = None) -> float:
+    """Exact Wasserstein distance W2, not squared, or W1 of x and y, both [n, dim].
+
+    By assignment, in time between n^2 and n^3; on the line by sorting.
+    """
+    if order not in (1, 2):
+        raise argument_error(f'order is {order}; it must be 1 or 2')
+    dim, x, y = _pair(x, y)
+    y = with_shape('y', y, x.shape)
+    distance = c_double()
+    w1, w2 = (byref(distance), None) if order == 1 else (None, byref(distance))
+    (context or default_context())._call(library.fmatch_metrics_evaluate_wasserstein, dim, len(x),
+                                         address(x), address(y), w1, w2, None)
+    return distance.value
+
+
 def sliced_wasserstein(x: Any, y: Any, projections: int = 100, seed: int = 0,
                        context: Optional[Context] = None) -> SlicedDistance:
     """Sliced Wasserstein distance of x [n, dim] and y [m, dim], from random directions.
@@ -75,6 +96,49 @@ def sliced_wasserstein(x: Any, y: Any, projections: int = 100, seed: int = 0,
         address(y), bounded('projections', projections, ctypes.c_int64),
         bounded('seed', seed, ctypes.c_uint64), byref(w2), byref(w2_square))
     return SlicedDistance(w2.value, w2_square.value)
+
+
+def sinkhorn_divergence(x: Any, y: Any, *, epsilon: float = 0.05, relative: bool = True,
+                        tolerance: float = 1e-9, iterations: int = 10000,
+                        context: Optional[Context] = None) -> SinkhornDivergence:
+    """OT(x, y) - OT(x, x) / 2 - OT(y, y) / 2 with entropic transport of squared distances, for
+    x [n, dim] and y [m, dim].
+
+    The arguments are those of solve_sinkhorn; with `relative`, epsilon is in units of the mean cost
+    between x and y. A transport that does not reach the tolerance is a StepLimitError.
+    """
+    dim, x, y = _pair(x, y)
+    config = SinkhornConfig(ctypes.sizeof(SinkhornConfig), 0 if relative else 1, epsilon, tolerance,
+                            0, bounded('iterations', iterations, ctypes.c_int64))
+    divergence, transport = c_double(), c_double()
+    (context or default_context())._call(
+        library.fmatch_metrics_evaluate_sinkhorn_divergence, dim, len(x), address(x), len(y),
+        address(y), byref(config), byref(divergence), byref(transport))
+    return SinkhornDivergence(divergence.value, transport.value)
+
+
+def mmd(x: Any, y: Any, sigmas: Any = None, unbiased: bool = False,
+        context: Optional[Context] = None) -> float:
+    """Squared maximum mean discrepancy of x [n, dim] and y [m, dim] with the sum over sigmas of the
+    kernels exp(-|x - y|^2 / (2 sigma^2)).
+
+    Args:
+        sigmas: 0.01, 0.1, 1, 10 and 100 if None.
+        unbiased: leave out the pairs of a row and itself; the result may be negative.
+    """
+    dim, x, y = _pair(x, y)
+    config = MmdConfig(ctypes.sizeof(MmdConfig), int(bool(unbiased)))
+    if sigmas is not None:
+        sigmas = as_float64('sigmas', np.atleast_1d(sigmas), (np.size(sigmas),))
+        if sigmas.size == 0:
+            raise argument_error('sigmas is empty')
+        config.sigmas, config.count = address(sigmas), bounded('sigmas', sigmas.size,
+                                                               ctypes.c_int32)
+    mmd_square = c_double()
+    (context or default_context())._call(library.fmatch_metrics_evaluate_mmd, dim, len(x),
+                                         address(x), len(y), address(y), byref(config),
+                                         byref(mmd_square))
+    return mmd_square.value
 
 
 def kolmogorov_smirnov(x: Any, y: Any, context: Optional[Context] = None) -> float:
