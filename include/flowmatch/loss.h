@@ -27,7 +27,13 @@ enum fmatch_loss_weight {
      */
     FMATCH_LOSS_WEIGHT_ADAPTIVE = 3,
     /** A user's function of t. */
-    FMATCH_LOSS_WEIGHT_CALLBACK = 4
+    FMATCH_LOSS_WEIGHT_CALLBACK = 4,
+    /**
+     * What makes the square loss of a prediction that of the velocity it means: (D / sigma)^2 for
+     * data and (D / alpha)^2 for noise, with D = alpha' sigma - sigma' alpha and divisors of at
+     * least 0.05; 1 for the velocity.
+     */
+    FMATCH_LOSS_WEIGHT_VELOCITY = 5
 };
 
 /** A user's weight. */

@@ -390,6 +390,24 @@ fmatch_status path_velocity(const struct path *path, int32_t prediction, int64_t
     return convert(path, prediction, FMATCH_PREDICTION_VELOCITY, n, dim, t, x_t, predicted, v);
 }
 
+fmatch_status path_velocity_weights(const struct path *path, int32_t prediction, int64_t n,
+                                    const float *t, double *weight)
+{
+    const double least = 0.05; /* so that no row outweighs hundreds of others */
+    for (int64_t first = 0; first < n; first += TIMES_AT_ONCE) {
+        struct some_rows some;
+        RETURN_IF_FAILED(some_rows(path, n - first, t + first, &some));
+        for (int32_t i = 0; i < some.n; i++) {
+            const struct schedule *s = &some.s[i];
+            const double determinant = s->alpha_rate * s->sigma - s->sigma_rate * s->alpha;
+            const double divisor = prediction == FMATCH_PREDICTION_DATA ? s->sigma : s->alpha;
+            const double rate = determinant / (divisor > least ? divisor : least);
+            weight[first + i] = prediction == FMATCH_PREDICTION_VELOCITY ? 1.0 : rate * rate;
+        }
+    }
+    return FMATCH_OK;
+}
+
 /* ---- the public functions ---- */
 
 static fmatch_status check_times(int64_t n, const float *t, bool inside)

@@ -48,4 +48,9 @@ fmatch_status path_interpolate(const struct path *path, int32_t prediction,
 fmatch_status path_velocity(const struct path *path, int32_t prediction, int64_t n, int32_t dim,
                             const float *t, const float *x_t, const float *predicted, float *v);
 
+/* Weights [n] that make the squared error of a prediction that of the velocity it means. Fails only
+ * as a user's schedule does. */
+fmatch_status path_velocity_weights(const struct path *path, int32_t prediction, int64_t n,
+                                    const float *t, double *weight);
+
 #endif

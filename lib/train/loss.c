@@ -38,7 +38,7 @@ static fmatch_status check_config(fmatch_loss_config *c, int32_t dim)
     const struct interval positive = {.lowest = 1e-6, .highest = 1e6};
     const struct interval exponent = {.lowest = 0, .highest = 2};
     CHECK_RANGE("loss->kind", c->kind, FMATCH_LOSS_SQUARE, FMATCH_LOSS_PSEUDO_HUBER);
-    CHECK_RANGE("loss->weight", c->weight, FMATCH_LOSS_WEIGHT_NONE, FMATCH_LOSS_WEIGHT_CALLBACK);
+    CHECK_RANGE("loss->weight", c->weight, FMATCH_LOSS_WEIGHT_NONE, FMATCH_LOSS_WEIGHT_VELOCITY);
     RETURN_IF_FAILED(configuration_check_flags("loss->flags", c->flags));
     const bool adaptive = c->weight == FMATCH_LOSS_WEIGHT_ADAPTIVE;
     RETURN_IF_FAILED(check_setting("loss->huber_c", &c->huber_c,
@@ -75,9 +75,10 @@ static fmatch_status create(struct loss *loss, const fmatch_loss_config *config,
     return status;
 }
 
-fmatch_status loss_create(struct loss *loss, const fmatch_loss_config *config, int32_t dim)
+fmatch_status loss_create(struct loss *loss, const fmatch_loss_config *config, int32_t dim,
+                          const struct path *path, int32_t prediction)
 {
-    *loss = (struct loss){0};
+    *loss = (struct loss){.path = path, .prediction = prediction};
     const fmatch_status status = create(loss, config, dim);
     if (status != FMATCH_OK)
         loss_destroy(loss);
@@ -150,6 +151,8 @@ static fmatch_status weigh(const struct loss *loss, int64_t n, const float *t, d
 {
     if (loss->config.weight == FMATCH_LOSS_WEIGHT_CALLBACK)
         return weigh_by_user(loss, n, t, weight);
+    if (loss->config.weight == FMATCH_LOSS_WEIGHT_VELOCITY)
+        return path_velocity_weights(loss->path, loss->prediction, n, t, weight);
     for (int64_t i = 0; i < n; i++)
         weight[i] = weight_at(loss->config.weight, t[i]);
     return FMATCH_OK;

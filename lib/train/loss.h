@@ -4,14 +4,19 @@
 
 #include <flowmatch/loss.h>
 
+#include "path/path.h"
+
 struct loss {
     fmatch_loss_config config; /* defaults filled in */
+    const struct path *path;   /* lent */
+    int32_t prediction;
     fmatch_loss_callbacks callbacks;
 };
 
 /* NULL is the mean square. On failure the user's destroy has been called, unless the configuration
  * could not be read. */
-fmatch_status loss_create(struct loss *loss, const fmatch_loss_config *config, int32_t dim);
+fmatch_status loss_create(struct loss *loss, const fmatch_loss_config *config, int32_t dim,
+                          const struct path *path, int32_t prediction);
 /* Accepts a zeroed one. */
 void loss_destroy(struct loss *loss);
 

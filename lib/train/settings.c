@@ -23,7 +23,9 @@ fmatch_status settings_create(struct settings *settings, const fmatch_model *mod
     fmatch_status status =
         time_sampler_create(&settings->times, allocator, config->time, range.from, range.to);
     status_keep(&told);
-    status = first_of(status, &told, loss_create(&settings->loss, config->loss, model->dim));
+    status = first_of(
+        status, &told,
+        loss_create(&settings->loss, config->loss, model->dim, model->path, model->prediction));
     const struct coupling_shape shape = {.dim = model->dim,
                                          .condition_dim = model->condition.columns,
                                          .classes = model->condition.classes,

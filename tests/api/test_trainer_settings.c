@@ -203,6 +203,54 @@ static void gradients_are_those_of_the_losses(void **state)
         }
 }
 
+/* A network's output read as data or noise, with the velocity's weight: the loss is that of the
+ * velocity it means, where no divisor is below its least. */
+static void velocity_weight_is_the_velocitys_loss(void **state)
+{
+    static const int32_t kinds[] = {FMATCH_PATH_LINEAR, FMATCH_PATH_COSINE,
+                                    FMATCH_PATH_VARIANCE_PRESERVING};
+    for (size_t k = 0; k < COUNT(kinds); k++)
+        for (int32_t prediction = 0; prediction < 3; prediction++) {
+            fmatch_path_config path;
+            fmatch_path_config_init(&path);
+            path.kind = kinds[k];
+            fmatch_mlp_config config;
+            fmatch_mlp_config_init(&config);
+            config.dim = DIM;
+            config.hidden_layers = 1;
+            config.hidden_width = 6;
+            config.path = &path;
+            config.prediction = prediction;
+            fmatch_model *model;
+            expect_ok(fmatch_model_create_mlp(&model, context_of(state), &config));
+            struct rows r = make_rows();
+            for (int i = 0; i < N; i++)
+                r.t[i] = 0.3f + 0.06f * (float)i;
+            const fmatch_path_rows pairs = {.struct_size = sizeof pairs,
+                                            .dim = DIM,
+                                            .n = N,
+                                            .t = r.t,
+                                            .x0 = r.noise,
+                                            .x1 = r.target};
+            float x[N * DIM], u[N * DIM], v[N * DIM];
+            expect_ok(fmatch_path_evaluate(&path, &pairs, x, u));
+            expect_ok(fmatch_model_evaluate(model, N, x, r.t, NULL, v));
+            double wanted = 0, loss;
+            for (int i = 0; i < N * DIM; i++)
+                wanted += pow((double)v[i] - u[i], 2) / (N * DIM);
+            const fmatch_loss_config weighted = {.struct_size = sizeof weighted,
+                                                 .weight = FMATCH_LOSS_WEIGHT_VELOCITY};
+            fmatch_trainer *trainer = make_trainer_with(model, context_of(state), &weighted);
+            fmatch_batch batch = batch_of(&r, false);
+            batch.condition = NULL;
+            expect_ok(fmatch_trainer_evaluate_batch(trainer, &batch, &loss));
+            expect_close(loss, wanted, 1e-4 * wanted, "path %d, prediction %d", (int)kinds[k],
+                         (int)prediction);
+            fmatch_trainer_destroy(&trainer);
+            fmatch_model_destroy(&model);
+        }
+}
+
 /* ---- sources with conditions and weights ---- */
 
 /* Data x1 = label, weight 2 for label 1, in rows that a seed draws. */
@@ -409,7 +457,7 @@ static void contradicting_losses_are_refused(void **state)
         const char *word;
     } cases[] = {
         {{.kind = 2}, "loss->kind"},
-        {{.weight = 5}, "loss->weight"},
+        {{.weight = 6}, "loss->weight"},
         {{.huber_c = 1}, "huber_c"},
         {{.adaptive_c = 1}, "adaptive_c"},
         {{.weight = FMATCH_LOSS_WEIGHT_ADAPTIVE, .adaptive_exponent = 3}, "adaptive_exponent"},
@@ -462,6 +510,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         settings_test(losses_are_those_of_their_formulas),
         settings_test(gradients_are_those_of_the_losses),
+        settings_test(velocity_weight_is_the_velocitys_loss),
         settings_test(conditions_are_learned),
         settings_test(dropout_trains_the_null_condition),
         settings_test(settings_change_no_bit_between_threads),

@@ -1,16 +1,12 @@
 """What is measured: each part returns its targets and what stands behind them."""
 import statistics
-import time
 
 import numpy as np
 
 import flowmatch as fm
+import peers_of_assignment
 from flowmatch import metrics, transport
-
-try:
-    import ot
-except ImportError:
-    ot = None
+from peers_of_assignment import time_of
 
 # key, what it says, sign and value of the target; without a sign the literature's value
 LIMITS = [
@@ -36,35 +32,12 @@ def say(text):
 
 # ---- assignment ----
 
-def time_of(function):
-    began = time.perf_counter()
-    result = function()
-    return time.perf_counter() - began, result
-
-
 def assignment(quick):
     """Two-dimensional normal against eight Gaussians, from the same matrix of costs, in turn."""
-    target, random = fm.Source.toy("eight_gaussians", "torchcfm"), np.random.default_rng(0)
-    targets, details, off = {}, {}, 0.0
-    for n in (256, 1024):
-        ours, pots = [], []
-        for k in range(5 if quick else 15):
-            x, y = random.normal(size=(n, 2)), target.draw(n, seed=k).astype(float)
-            cost = ((x[:, None] - y[None])**2).sum(-1)
-            seconds, plan = time_of(lambda: transport.solve_assignment(cost))
-            ours.append(seconds)
-            if ot:
-                weights = np.full(n, 1 / n)
-                seconds, matrix = time_of(lambda: ot.emd(weights, weights, cost))
-                pots.append(seconds)
-                off = max(off, abs(plan.total / n - (matrix * cost).sum()) / (plan.total / n))
-        details[str(n)] = {"ours_ms": 1e3 * statistics.median(ours),
-                           "pot_ms": 1e3 * statistics.median(pots) if pots else None}
-        ratio = statistics.median(p / o for p, o in zip(pots, ours)) if pots else None
-        targets[f"assignment_{n}_vs_pot"] = ratio
-        say(f"{n} pairs: {details[str(n)]}")
-    targets["assignment_cost_off"] = off if ot else None
-    return targets, details
+    table, off = peers_of_assignment.compare(5 if quick else 15)
+    say(peers_of_assignment.text_of(table, off).replace("\n", "\n  "))
+    targets = {f"assignment_{n}_vs_pot": rows["POT"]["ratio"] if "POT" in rows else None for n, rows in table.items()}
+    return {**targets, "assignment_cost_off": off}, table
 
 
 # ---- normalised path energy ----

@@ -21,7 +21,7 @@ PREDICTIONS = {'velocity': 0, 'data': 1, 'noise': 2}
 TIMES = {'uniform': 0, 'logit_normal': 1, 'mode': 2, 'cosmap': 3, 'power_law': 4, 'grid': 5,
          'callback': 6}
 LOSSES = {'square': 0, 'pseudo_huber': 1}
-LOSS_WEIGHTS = {'none': 0, 'sigma_sqrt': 1, 'cosmap': 2, 'adaptive': 3, 'callback': 4}
+LOSS_WEIGHTS = {'none': 0, 'sigma_sqrt': 1, 'cosmap': 2, 'adaptive': 3, 'callback': 4, 'velocity': 5}
 COUPLINGS = {'independent': 0, 'exact': 1, 'entropic': 2, 'unbalanced': 3, 'semidiscrete': 4,
              'callback': 5}
 CONDITION_COUPLINGS = {'auto': 0, 'classes': 1, 'weight': 2, 'adaptive': 3, 'none': 4}
@@ -213,7 +213,8 @@ class Loss(Settings):
     Args:
         kind: 'square', or 'pseudo_huber' with huber_c, 0.00054 sqrt(dim) where not given.
         weight: of a row: 'none', 'sigma_sqrt', 'cosmap', 'adaptive' (adaptive_c,
-            adaptive_exponent), or a function: weight(t) returns weights [n] for times t [n]; any
+            adaptive_exponent), 'velocity' (what makes a prediction of data or noise as good as one
+            of the velocity), or a function: weight(t) returns weights [n] for times t [n]; any
             thread of the library's may call it.
     """
 
