@@ -370,6 +370,13 @@ struct mmd_config : fmatch_mmd_config {
     }
 };
 
+struct semidiscrete_config : fmatch_semidiscrete_config {
+    semidiscrete_config()
+    {
+        fmatch_semidiscrete_config_init_sized(this, sizeof(fmatch_semidiscrete_config));
+    }
+};
+
 struct sinkhorn_config : fmatch_sinkhorn_config {
     sinkhorn_config()
     {
@@ -446,10 +453,12 @@ class generator
     fmatch_random *random_;
 };
 
-/** Receives the library's messages; level is an fmatch_log_level. Any thread may call it. */
+/** Receives the library's messages; level is an fmatch_log_level. Any thread may call it.
+ */
 typedef std::function<void(std::int32_t level, const char *message)> log_function;
 
-/** What an executor is to run, for each index once. A view, valid until the executor returns. */
+/** What an executor is to run, for each index once. A view, valid until the executor
+ * returns. */
 class task
 {
   public:
@@ -469,9 +478,10 @@ class task
 };
 
 /**
- * Runs task(0) to task(tasks - 1), each once, in any order and on any threads, and returns when all
- * of them have returned. May be called from any thread that uses the context, also while it runs.
- * What it throws comes out of the call on the context, whose results are then of no use.
+ * Runs task(0) to task(tasks - 1), each once, in any order and on any threads, and returns
+ * when all of them have returned. May be called from any thread that uses the context, also
+ * while it runs. What it throws comes out of the call on the context, whose results are
+ * then of no use.
  */
 typedef std::function<void(std::int64_t tasks, task run)> executor_function;
 
@@ -494,17 +504,20 @@ inline void set_blas_threads(std::int32_t threads)
 typedef std::function<void(generator &random, std::int64_t first_row, std::int64_t n, float *x)>
     draw_function;
 
-/** The same with condition [n, condition_dim] and weight [n], each NULL where it is not wanted. */
+/** The same with condition [n, condition_dim] and weight [n], each NULL where it is not
+ * wanted. */
 typedef std::function<void(generator &random, std::int64_t first_row, std::int64_t n, float *x,
                            float *condition, float *weight)>
     draw_rows_function;
 
-/** Writes v [n, dim] for x [n, dim] at times t [n]. Any thread that uses the model may call it. */
+/** Writes v [n, dim] for x [n, dim] at times t [n]. Any thread that uses the model may call
+ * it. */
 typedef std::function<void(std::int64_t n, const float *x, const float *t, float *v)>
     velocity_function;
 
 /**
- * Writes v [n, dim] under conditions [n, condition_dim], which are nullptr for the null condition.
+ * Writes v [n, dim] under conditions [n, condition_dim], which are nullptr for the null
+ * condition.
  */
 typedef std::function<void(std::int64_t n, const float *x, const float *t, const float *condition,
                            float *v)>
@@ -615,7 +628,8 @@ class source : public detail::owner<fmatch_source, fmatch_source_destroy>
         return made;
     }
 
-    /** The rows [n, dim] of a vector, which the source keeps: move it in, and nothing is copied. */
+    /** The rows [n, dim] of a vector, which the source keeps: move it in, and nothing is
+     * copied. */
     static source array(const context &parent, std::int32_t dim, std::vector<float> rows,
                         std::int32_t order = FMATCH_ORDER_SHUFFLED)
     {
@@ -639,7 +653,8 @@ class source : public detail::owner<fmatch_source, fmatch_source_destroy>
         return made;
     }
 
-    /** Rows [n, dim] with conditions [n, condition_dim] and weights [n], both copied; empty: none.
+    /** Rows [n, dim] with conditions [n, condition_dim] and weights [n], both copied;
+     * empty: none.
      */
     static source array(const context &parent, std::int32_t dim, const std::vector<float> &rows,
                         std::int32_t condition_dim, const std::vector<float> &conditions,
@@ -709,7 +724,8 @@ class source : public detail::owner<fmatch_source, fmatch_source_destroy>
         return made;
     }
 
-    /** Rows with a condition of condition_dim columns, 0 for none, and with weights if so. */
+    /** Rows with a condition of condition_dim columns, 0 for none, and with weights if so.
+     */
     static source callback(const context &parent, std::int32_t dim, std::int32_t condition_dim,
                            bool weighted, draw_rows_function draw)
     {
@@ -790,7 +806,8 @@ class source : public detail::owner<fmatch_source, fmatch_source_destroy>
         return drawn;
     }
 
-    /** Logarithm of the density at x [n, dim], of a distribution that has one in closed form. */
+    /** Logarithm of the density at x [n, dim], of a distribution that has one in closed
+     * form. */
     std::vector<double> evaluate_log_density(const std::vector<float> &x) const
     {
         const std::int64_t n = detail::rows_in("x", x.size(), dim());
@@ -1170,8 +1187,8 @@ class trainer : public detail::owner<fmatch_trainer, fmatch_trainer_destroy>
      * Train, and publish the parameters to the model.
      *
      * @param steps     to take.
-     * @param progress  called every `every` steps, and after the last; may be empty. 0: about a
-     * hundred times.
+     * @param progress  called every `every` steps, and after the last; may be empty. 0:
+     * about a hundred times.
      *
      * @return false if progress asked to stop; the steps until then are kept.
      */
@@ -1359,7 +1376,8 @@ struct path_point {
     std::vector<float> x_t, velocity; /**< [n, dim] each */
 };
 
-/** x_t and the velocity of pairs x0, x1 [n, dim] at times t [n]; z is the path's own noise. */
+/** x_t and the velocity of pairs x0, x1 [n, dim] at times t [n]; z is the path's own noise.
+ */
 inline path_point evaluate_path(const fmatch_path_config &config, std::int32_t dim,
                                 const std::vector<float> &x0, const std::vector<float> &x1,
                                 const std::vector<float> &t,
@@ -1411,7 +1429,8 @@ inline std::vector<double> evaluate_inverse_ratio(const fmatch_path_config &conf
     return t;
 }
 
-/** One prediction at x_t [n, dim] and t [n] as another; from and to are an fmatch_prediction. */
+/** One prediction at x_t [n, dim] and t [n] as another; from and to are an
+ * fmatch_prediction. */
 inline std::vector<float> evaluate_prediction(const fmatch_path_config &config, std::int32_t from,
                                               std::int32_t to, std::int32_t dim,
                                               const std::vector<float> &t,
@@ -1515,7 +1534,8 @@ struct sliced_distance {
     double w2_square;
 };
 
-/** Sliced Wasserstein distance between x [n, dim] and y [m, dim], from random directions. */
+/** Sliced Wasserstein distance between x [n, dim] and y [m, dim], from random directions.
+ */
 inline sliced_distance sliced_wasserstein(const context &parent, std::int32_t dim,
                                           const std::vector<float> &x, const std::vector<float> &y,
                                           std::int64_t projections = 100, std::uint64_t seed = 0)
@@ -1555,7 +1575,8 @@ struct path_measures {
 namespace detail
 {
 
-/** Rows of a trajectory of `size` values; sizes that make no sense are left to the library. */
+/** Rows of a trajectory of `size` values; sizes that make no sense are left to the library.
+ */
 inline std::int64_t rows_of_paths(std::size_t size, std::int32_t dim, std::size_t times)
 {
     if (dim < 1 || times < 1)
@@ -1645,15 +1666,16 @@ inline assignment solve_assignment(const context &parent, std::int32_t dim,
     return found;
 }
 
-/** A plan [n, m] with its potentials; info says how good it is, and `converged` whether it is as
- * good as asked. */
+/** A plan [n, m] with its potentials; info says how good it is, and `converged` whether it
+ * is as good as asked. */
 struct sinkhorn_plan {
     std::vector<double> plan, f, g;
     fmatch_sinkhorn_info info;
     bool converged;
 };
 
-/** Entropic transport for cost [n, m]; a [n] and b [m] are the masses, even ones if empty. */
+/** Entropic transport for cost [n, m]; a [n] and b [m] are the masses, even ones if empty.
+ */
 inline sinkhorn_plan solve_sinkhorn(const context &parent, std::int64_t n, std::int64_t m,
                                     const std::vector<double> &cost, const std::vector<double> &a,
                                     const std::vector<double> &b,
@@ -1674,6 +1696,53 @@ inline sinkhorn_plan solve_sinkhorn(const context &parent, std::int64_t n, std::
     found.converged = status == FMATCH_OK;
     detail::check(status == FMATCH_ERROR_STEP_LIMIT ? FMATCH_OK : status);
     return found;
+}
+
+/** The potential [m] of semidiscrete transport; info says how good it is, and `converged`
+ * whether it is as good as asked. */
+struct semidiscrete_potential {
+    std::vector<double> potential;
+    fmatch_semidiscrete_info info;
+    bool converged;
+};
+
+/** Transport of a noise distribution to the rows of y; weights [m] are their shares, even
+ * if empty.
+ */
+inline semidiscrete_potential
+solve_semidiscrete(const context &parent, const source &noise, const std::vector<float> &y,
+                   const std::vector<double> &weights = std::vector<double>(),
+                   const fmatch_semidiscrete_config &config = semidiscrete_config())
+{
+    const std::int64_t m = detail::rows_in("y", y.size(), noise.dim());
+    if (!weights.empty())
+        detail::check_size("weights", weights.size(), m);
+    semidiscrete_potential found = {detail::room<double>(m, 1), fmatch_semidiscrete_info(), false};
+    found.info.struct_size = sizeof found.info;
+    const fmatch_status status = fmatch_transport_solve_semidiscrete(
+        parent.get(), noise.get(), m, y.data(), weights.empty() ? nullptr : weights.data(), &config,
+        found.potential.data(), &found.info);
+    found.converged = status == FMATCH_OK;
+    detail::check(status == FMATCH_ERROR_STEP_LIMIT ? FMATCH_OK : status);
+    return found;
+}
+
+/** For each row of x the row of y with the least |x - y_j|^2 - potential[j]; the nearest
+ * without one. */
+inline std::vector<std::int32_t>
+assign_semidiscrete(const context &parent, std::int32_t dim, const std::vector<float> &x,
+                    const std::vector<float> &y,
+                    const std::vector<double> &potential = std::vector<double>())
+{
+    const std::int64_t n = detail::rows_in("x", x.size(), dim);
+    const std::int64_t m = detail::rows_in("y", y.size(), dim);
+    if (!potential.empty())
+        detail::check_size("potential", potential.size(), m);
+    std::vector<std::int32_t> row = detail::room<std::int32_t>(n, 1);
+    detail::check(fmatch_transport_evaluate_semidiscrete(
+        parent.get(), dim, n, x.data(), m, y.data(), potential.empty() ? nullptr : potential.data(),
+        row.data()));
+    return row;
 }
 
 } // namespace flowmatch
