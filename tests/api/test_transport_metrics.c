@@ -243,6 +243,47 @@ static void limits_of_sinkhorn(void **state)
     expect_close(small.with_entropy, w2_square, 0.01 * log(N), "epsilon 0.01, with entropy");
 }
 
+/* Against one point there is one plan, so that the set's transport to itself is seen alone. After
+ * its first iteration the potential is 0, and the dual objective -epsilon (mean exp(-C / epsilon) -
+ * 1); for {0, 1} and epsilon 1, (1 - exp(-1)) / 2. */
+static void sinkhorn_stopped_after_one_iteration(void **state)
+{
+    const float x[] = {0, 1}, y[] = {0};
+    fmatch_sinkhorn_config config;
+    fmatch_sinkhorn_config_init(&config);
+    config.epsilon_unit = FMATCH_EPSILON_ABSOLUTE;
+    config.epsilon = 1;
+    config.iterations = 1;
+    double divergence, transport;
+    expect_status(fmatch_metrics_evaluate_sinkhorn_divergence(context_of(state), 1, 2, x, 1, y,
+                                                              &config, &divergence, &transport),
+                  FMATCH_ERROR_STEP_LIMIT);
+    expect_detail("transport of x to itself", "1 iterations");
+    expect_close(divergence, 0.5 - (1 - exp(-1.0)) / 4, 1e-14, "with entropy");
+    expect_close(transport, 0.5 - exp(-1.0) / 4, 1e-14, "transport");
+}
+
+/* A set to itself at a small epsilon, for which alternating updates take many thousands: averaged
+ * ones halve the error, and 40 make 1e-9 of any error up to 1e3. */
+static void self_transport_converges_quickly(void **state)
+{
+    enum { DIM = 2, N = 60 };
+    float x[DIM * N];
+    const float y[DIM] = {0, 0};
+    fill_scattered(x, DIM * N, -1, 1, 1);
+    static const double epsilons[] = {1, 0.1, 0.01, 1e-3};
+    for (size_t e = 0; e < COUNT(epsilons); e++) {
+        fmatch_sinkhorn_config config;
+        fmatch_sinkhorn_config_init(&config);
+        config.epsilon_unit = FMATCH_EPSILON_ABSOLUTE;
+        config.epsilon = epsilons[e];
+        config.iterations = 40;
+        double divergence;
+        expect_ok(fmatch_metrics_evaluate_sinkhorn_divergence(context_of(state), DIM, N, x, 1, y,
+                                                              &config, &divergence, NULL));
+    }
+}
+
 static void sinkhorn_tells_what_did_not_converge(void **state)
 {
     const float x[] = {0, 0.1f, 1, 3}, y[] = {0.5f, 7, 9};
@@ -313,6 +354,8 @@ int main(void)
         world_test(sinkhorn_matches_two_by_two),
         world_test(sinkhorn_of_a_shift),
         world_test(limits_of_sinkhorn),
+        world_test(sinkhorn_stopped_after_one_iteration),
+        world_test(self_transport_converges_quickly),
         world_test(sinkhorn_tells_what_did_not_converge),
         world_test(bad_input_is_refused),
     };

@@ -38,6 +38,10 @@ DRAWS = re.compile(r'(words|uniform|normal)_kernel|draw|fill_tile|box_muller|wor
 #: Multiply-adds of a product's step of depth.
 PRODUCTS = {**{f'tile_{rows}': 2 * rows for rows in range(1, 7)}, 'row_of_tiles': 8, 'dot': 4}
 
+#: Sums over pairs, in double: what their loop does with and without multiply-adds.
+PAIRS = {'sum_roots': (r'v?sqrtpd', r'v?sqrtpd'),
+         'sum_gaussians': (r'vfn?m(add|sub)\d+pd', r'v?mulpd')}
+
 #: Table: the name of its vector register, and whether it has multiply-adds.
 SETS = {'avx2': ('ymm', True), 'baseline': ('xmm', False)}
 
@@ -49,7 +53,7 @@ def objects():
     if run.returncode or 'file format' not in run.stdout:
         tap.bail_out(f'{objdump} -d {library}: {run.stderr.strip() or "no objects"}')
     for text in re.split(r'^\S.*file format.*$', run.stdout, flags=re.M)[1:]:
-        table = re.search(r'^(?!.*\*UND\*).* ((?:vector|product)_kernels_\w+)$', text, re.M)
+        table = re.search(r'^(?!.*\*UND\*).* ((?:vector|product|pair)_kernels_\w+)$', text, re.M)
         if table:
             yield table[1], functions_in(text)
 
@@ -122,6 +126,15 @@ def product_problems(functions, register, fused):
             yield f'{name} keeps sums in memory: {"; ".join(spilled[:3])}'
 
 
+def pair_problems(functions, register, fused):
+    for name, (with_fma, without) in PAIRS.items():
+        pattern = with_fma if fused else without
+        if name not in functions:
+            yield f'{name} is not there: is it renamed?'
+        elif not vector_loops(functions[name], pattern, register):
+            yield f'{name} has no loop of packed {pattern} on {register} alone'
+
+
 def main():
     if sanitized == 'sanitized':
         tap.skip('kernels are vectorised', 'a sanitizer checks every element')
@@ -130,7 +143,8 @@ def main():
         tap.skip('kernels are vectorised', f'this test does not read instructions of {cpu}')
         tap.done()
     found = dict(objects())
-    for family, problems in {'vector': element_wise_problems, 'product': product_problems}.items():
+    for family, problems in {'vector': element_wise_problems, 'product': product_problems,
+                             'pair': pair_problems}.items():
         for name, (register, fused) in SETS.items():
             table = f'{family}_kernels_{name}'
             tap.check(f'{table}: loops compute in {register}',
