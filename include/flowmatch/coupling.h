@@ -23,8 +23,9 @@ enum fmatch_coupling {
      */
     FMATCH_COUPLING_UNBALANCED = 3,
     /**
-     * Each noise goes to the stored row that least squared distance minus a potential gives it,
-     * found once for the whole target, an array or a file: no bias of the batch.
+     * Each noise goes to the stored row of the target, an array or a file, with the least squared
+     * distance minus a potential, which is found once when the trainer is created: no bias of the
+     * batch. Rows' weights are the masses that they get.
      */
     FMATCH_COUPLING_SEMIDISCRETE = 4,
     /** A user's function pairs them. */
@@ -93,6 +94,8 @@ typedef struct fmatch_coupling_config {
      * needs its rho, which ENTROPIC must leave at 0.
      */
     const fmatch_sinkhorn_config *sinkhorn;
+    /** Of SEMIDISCRETE; NULL: its recommended values. */
+    const fmatch_semidiscrete_config *semidiscrete;
     const fmatch_coupling_callbacks *callbacks; /**< of CALLBACK, copied */
     int32_t condition;                          /**< an fmatch_condition_coupling. Default AUTO. */
     uint32_t flags;                             /**< 0 */

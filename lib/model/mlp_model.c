@@ -32,6 +32,20 @@ void mlp_model_standardise(const fmatch_model *model, int64_t n, const float *x,
             y[i * dim + j] = (x[i * dim + j] - m->mean[j]) / m->std[j];
 }
 
+fmatch_status mlp_model_network_noise(const fmatch_model *model, fmatch_source **noise)
+{
+    const struct mlp_model *m = (const struct mlp_model *)model;
+    if (!m->mean) {
+        *noise = source_retain(model->noise);
+        return FMATCH_OK;
+    }
+    if (!m->default_noise)
+        return status_fail(FMATCH_ERROR_UNSUPPORTED,
+                           "the model standardises and has noise of its own, which cannot be drawn "
+                           "in standardised coordinates");
+    return normal_source_create(noise, model->context, model->dim, NULL, NULL);
+}
+
 static int64_t mlp_model_scratch_size(const fmatch_model *model, int64_t n)
 {
     int64_t floats = mlp_evaluate_size(&((const struct mlp_model *)model)->network, n);

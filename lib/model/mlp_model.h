@@ -17,6 +17,10 @@ fmatch_status mlp_config_check_condition(const fmatch_mlp_config *config);
 /* How a network of this configuration, whose numbers are in range, sees a condition. */
 struct condition mlp_config_condition(const fmatch_mlp_config *config);
 
+/* The noise in the coordinates of the network, to be released; UNSUPPORTED where there is no source
+ * for it, which is noise of the caller's own in a model that standardises. */
+fmatch_status mlp_model_network_noise(const fmatch_model *model, fmatch_source **noise);
+
 /* y = (x - mean) / std on n rows; y may be x. */
 void mlp_model_standardise(const fmatch_model *model, int64_t n, const float *x, float *y);
 

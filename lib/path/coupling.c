@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/status.h"
 #include "path/assignment.h"
+#include "path/semidiscrete.h"
 #include "path/sinkhorn.h"
 #include "path/transport_settings.h"
 
@@ -25,6 +26,9 @@ struct coupling {
     double *cost;       /* [rows, rows] */
     double *plan;       /* [rows, rows]; NULL where none is drawn from */
     double *potentials; /* [2, rows] */
+    fmatch_semidiscrete_config semidiscrete;
+    struct coupling_target stored;
+    double *potential; /* [m] of the stored rows */
     /* Rows of one class, side by side, and where they came from. */
     float *noise, *target, *condition;
     int32_t *origin, *permutation, *noise_row, *target_row;
@@ -108,6 +112,22 @@ static fmatch_status read_sinkhorn(const fmatch_coupling_config *c, fmatch_sinkh
     return FMATCH_OK;
 }
 
+static fmatch_status read_semidiscrete(const fmatch_coupling_config *c,
+                                       const struct coupling_shape *shape,
+                                       fmatch_semidiscrete_config *s)
+{
+    if (c->kind != FMATCH_COUPLING_SEMIDISCRETE)
+        return c->semidiscrete ? status_fail(FMATCH_ERROR_ARGUMENT,
+                                             "coupling->semidiscrete is not NULL; it is for "
+                                             "SEMIDISCRETE")
+                               : FMATCH_OK;
+    if (shape->condition_dim > 0 && c->condition != FMATCH_CONDITION_COUPLING_NONE)
+        return status_fail(FMATCH_ERROR_UNSUPPORTED,
+                           "coupling->kind is SEMIDISCRETE, which leaves conditions out; "
+                           "coupling->condition must then be NONE");
+    return transport_read_semidiscrete(c->semidiscrete, s);
+}
+
 static fmatch_status check_config(const fmatch_coupling_config *c,
                                   const struct coupling_shape *shape)
 {
@@ -142,6 +162,10 @@ static fmatch_status hold_memory(struct coupling *c)
     const int64_t n = c->rows, dim = c->shape.dim, columns = c->shape.condition_dim;
     if (c->config.kind == FMATCH_COUPLING_CALLBACK)
         return FMATCH_OK;
+    if (c->config.kind == FMATCH_COUPLING_SEMIDISCRETE) {
+        c->potentials = allocation_create(allocator, n, sizeof *c->potentials);
+        return c->potentials ? FMATCH_OK : status_no_memory((size_t)n * sizeof *c->potentials);
+    }
     RETURN_IF_FAILED(assignment_create(&c->assignment, allocator, n));
     c->cost = allocation_create(allocator, n * n, sizeof *c->cost);
     c->noise = allocation_create(allocator, n * (2 * dim + columns + 1), sizeof *c->noise);
@@ -179,6 +203,7 @@ static void warn_of_conditions(const struct coupling *c)
 /* What the configuration points to. */
 struct pointed {
     fmatch_sinkhorn_config entropic;
+    fmatch_semidiscrete_config semidiscrete;
     fmatch_coupling_callbacks callbacks;
 };
 
@@ -192,6 +217,7 @@ static fmatch_status create(struct coupling **coupling, fmatch_context *context,
     c->context = context_retain(context);
     c->config = *config;
     c->entropic = pointed->entropic;
+    c->semidiscrete = pointed->semidiscrete;
     c->shape = *shape;
     c->rows = config->batch > 0 ? config->batch : shape->batch;
     const int32_t mode = config->condition;
@@ -228,6 +254,9 @@ fmatch_status coupling_create(struct coupling **coupling, fmatch_context *contex
     fmatch_status status = check_config(&given, shape);
     if (status == FMATCH_OK)
         status = read_sinkhorn(&given, &pointed.entropic);
+    if (status == FMATCH_OK)
+        status = read_semidiscrete(&given, shape, &pointed.semidiscrete);
+    given.semidiscrete = NULL;
     given.callbacks = NULL; /* the caller's; ours are copies */
     given.sinkhorn = NULL;
     if (status == FMATCH_OK && given.kind != FMATCH_COUPLING_INDEPENDENT)
@@ -246,6 +275,7 @@ void coupling_destroy(struct coupling *c)
     status_keep_and_destroy(c->callbacks.destroy, c->callbacks.user);
     allocation_destroy(allocator, c->origin);
     allocation_destroy(allocator, c->noise);
+    allocation_destroy(allocator, c->potential);
     allocation_destroy(allocator, c->potentials);
     allocation_destroy(allocator, c->plan);
     allocation_destroy(allocator, c->cost);
@@ -540,6 +570,50 @@ static fmatch_status pair_by_user(const struct coupling *c, const struct couplin
     return check_pairs("target_row", c->rows, target_row);
 }
 
+/* ---- stored rows ---- */
+
+bool coupling_is_semidiscrete(const struct coupling *c)
+{
+    return c->config.kind == FMATCH_COUPLING_SEMIDISCRETE;
+}
+
+fmatch_status coupling_prepare(struct coupling *c, const struct coupling_target *target)
+{
+    c->stored = *target;
+    c->potential = allocation_create(&c->context->allocator, target->m, sizeof *c->potential);
+    if (!c->potential)
+        return status_no_memory((size_t)target->m * sizeof *c->potential);
+    const fmatch_semidiscrete_config *s = &c->semidiscrete;
+    const struct semidiscrete_problem problem = {.context = c->context,
+                                                 .noise = target->noise,
+                                                 .m = target->m,
+                                                 .y = target->rows,
+                                                 .weights = target->weight,
+                                                 .batch = s->batch,
+                                                 .steps = s->steps,
+                                                 .learning_rate = s->learning_rate,
+                                                 .averaging = s->averaging,
+                                                 .tolerance = s->tolerance,
+                                                 .seed = s->seed};
+    struct semidiscrete_result result;
+    RETURN_IF_FAILED(semidiscrete_solve(&problem, c->potential, &result));
+    if (s->tolerance > 0.0 && !(result.marginal_error <= s->tolerance))
+        log_write(&c->context->log, FMATCH_LOG_WARNING,
+                  "semidiscrete coupling: the marginal's error is %s after %lld steps; "
+                  "coupling->semidiscrete->tolerance is %s",
+                  NUMBER(result.marginal_error), (long long)result.steps, NUMBER(s->tolerance));
+    return FMATCH_OK;
+}
+
+static void pair_with_stored(const struct coupling *c, const struct coupling_rows *rows,
+                             int32_t *noise_row, int32_t *target_row)
+{
+    for (int32_t i = 0; i < c->rows; i++)
+        noise_row[i] = i;
+    semidiscrete_assign(c->context, c->shape.dim, c->rows, rows->noise, c->stored.m, c->stored.rows,
+                        c->potential, target_row, c->potentials);
+}
+
 fmatch_status coupling_solve(struct coupling *c, const struct coupling_rows *rows,
                              const struct random_stream *stream, int64_t first_row,
                              int32_t *noise_row, int32_t *target_row)
@@ -547,6 +621,10 @@ fmatch_status coupling_solve(struct coupling *c, const struct coupling_rows *row
     const struct draws draws = {.stream = stream, .first = first_row};
     if (c->config.kind == FMATCH_COUPLING_CALLBACK)
         return pair_by_user(c, rows, &draws, noise_row, target_row);
+    if (c->config.kind == FMATCH_COUPLING_SEMIDISCRETE) {
+        pair_with_stored(c, rows, noise_row, target_row);
+        return FMATCH_OK;
+    }
     if (c->by_class && rows->condition)
         return pair_classes(c, rows, &draws, noise_row, target_row);
     const struct block all = {
@@ -620,6 +698,12 @@ fmatch_status fmatch_coupling_solve(fmatch_context *context, const fmatch_coupli
                                          .batch = given.n};
     struct coupling *c;
     RETURN_IF_FAILED(coupling_create(&c, context, config, &shape));
+    if (c && coupling_is_semidiscrete(c)) {
+        coupling_destroy(c);
+        return status_fail(FMATCH_ERROR_UNSUPPORTED,
+                           "config->kind is SEMIDISCRETE, which transports to all stored rows: see "
+                           "fmatch_transport_solve_semidiscrete");
+    }
     const struct random_stream stream = {
         .kernels = context->kernels, .seed = seed, .stream = STREAM_TRAIN_COUPLING};
     const fmatch_status status = solve(c, &given, &stream, noise_row, target_row);

@@ -24,6 +24,19 @@ fmatch_status coupling_create(struct coupling **coupling, fmatch_context *contex
 /* Accepts NULL. */
 void coupling_destroy(struct coupling *coupling);
 
+/* Stored rows that noise is transported to, in the coordinates of the coupling. */
+struct coupling_target {
+    const fmatch_source *noise; /* in the same coordinates */
+    int64_t m;
+    const float *rows;    /* [m, dim], lent for the coupling's life */
+    const double *weight; /* [m], of sum 1; NULL: even */
+};
+
+/* Must coupling_prepare be called before the first solution? Pairs are then of a noise row and a
+ * stored one. */
+bool coupling_is_semidiscrete(const struct coupling *coupling);
+fmatch_status coupling_prepare(struct coupling *coupling, const struct coupling_target *target);
+
 /* Rows of either side that are coupled at once. */
 int64_t coupling_rows_together(const struct coupling *coupling);
 
@@ -36,8 +49,8 @@ struct coupling_rows {
     const float *condition;      /* [n, condition_dim], of the data; or NULL */
 };
 
-/* Pairs of a noise row and a data row; rows first_row and on of the stream are for what is drawn.
- * No memory is asked for. */
+/* Pairs of a noise row and a data row, or a stored one; rows first_row and on of the stream are for
+ * what is drawn. No memory is asked for. */
 fmatch_status coupling_solve(struct coupling *coupling, const struct coupling_rows *rows,
                              const struct random_stream *stream, int64_t first_row,
                              int32_t *noise_row, int32_t *target_row);

@@ -291,8 +291,8 @@ void fmatch_semidiscrete_config_init_sized(fmatch_semidiscrete_config *config, s
     configuration_write(config, size, &recommended, sizeof recommended);
 }
 
-static fmatch_status read_semidiscrete_config(const fmatch_semidiscrete_config *given,
-                                              fmatch_semidiscrete_config *config)
+fmatch_status transport_read_semidiscrete(const fmatch_semidiscrete_config *given,
+                                          fmatch_semidiscrete_config *config)
 {
     fmatch_semidiscrete_config_init(config);
     if (given)
@@ -359,7 +359,7 @@ fmatch_status fmatch_transport_solve_semidiscrete(fmatch_context *context,
     CHECK_NOT_NULL(potential);
     RETURN_IF_FAILED(status_check_finite("y", 0, m, noise->dim, y));
     fmatch_semidiscrete_config read;
-    RETURN_IF_FAILED(read_semidiscrete_config(config, &read));
+    RETURN_IF_FAILED(transport_read_semidiscrete(config, &read));
     RETURN_IF_FAILED(check_info(info ? &info->struct_size : NULL, sizeof *info));
 
     double *shares;

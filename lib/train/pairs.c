@@ -73,12 +73,13 @@ static void order_block(struct pairs *pairs, struct pairs_block *block)
 {
     const struct batch_shape *shape = &pairs->shape;
     const struct batch_sides from = block->sides, to = pairs->scratch;
+    const struct batch_sides *data = pairs->stored ? pairs->stored : &from;
     gather(pairs->size, shape->dim, pairs->noise_row, from.x0, to.x0);
-    gather(pairs->size, shape->dim, pairs->target_row, from.x1, to.x1);
-    if (from.condition)
-        gather(pairs->size, shape->columns, pairs->target_row, from.condition, to.condition);
-    if (from.weight)
-        gather(pairs->size, 1, pairs->target_row, from.weight, to.weight);
+    gather(pairs->size, shape->dim, pairs->target_row, data->x1, to.x1);
+    if (to.condition)
+        gather(pairs->size, shape->columns, pairs->target_row, data->condition, to.condition);
+    if (to.weight)
+        gather(pairs->size, 1, pairs->target_row, data->weight, to.weight);
     block->sides = to;
     pairs->scratch = from;
 }

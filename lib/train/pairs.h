@@ -22,6 +22,7 @@ struct pairs {
     int64_t next; /* block that is prepared ahead */
     struct pairs_block block[PAIRS_BLOCKS];
     struct batch_sides scratch;
+    const struct batch_sides *stored; /* rows of data that pairs are made with; NULL: the block's */
     int32_t *noise_row, *target_row;
 };
 

@@ -11,6 +11,7 @@
 #include "train/optimizer.h"
 #include "train/pairs.h"
 #include "train/settings.h"
+#include "train/stored_target.h"
 
 #include <math.h>
 #include <string.h>
@@ -32,6 +33,7 @@ struct fmatch_trainer {
     struct settings settings;
     struct batch_plan plan, evaluation;
     struct pairs pairs, evaluation_pairs;
+    struct stored_target stored; /* of a semidiscrete coupling */
 
     int64_t steps; /* taken */
     int64_t rows;  /* of the streams of noise, data and times that these steps used up */
@@ -141,6 +143,7 @@ static void release(fmatch_trainer *trainer)
     batch_destroy(&trainer->room, allocator);
     pairs_destroy(&trainer->pairs, allocator);
     pairs_destroy(&trainer->evaluation_pairs, allocator);
+    stored_target_destroy(&trainer->stored, allocator);
     settings_destroy(&trainer->settings, allocator);
     allocation_destroy(allocator, trainer->parameters);
     allocation_destroy(allocator, trainer->losses);
@@ -209,7 +212,12 @@ static fmatch_status hold_pairs(fmatch_trainer *t)
     t->plan.pairs = &t->pairs;
     RETURN_IF_FAILED(pairs_create(&t->evaluation_pairs, coupling, allocator_of(t), shape, rows));
     t->evaluation.pairs = &t->evaluation_pairs;
-    return FMATCH_OK;
+    if (!coupling_is_semidiscrete(coupling))
+        return FMATCH_OK;
+    RETURN_IF_FAILED(stored_target_create(&t->stored, &t->plan, shape));
+    t->pairs.stored = t->evaluation_pairs.stored = &t->stored.sides;
+    const struct coupling_target target = stored_target_view(&t->stored);
+    return coupling_prepare(coupling, &target);
 }
 
 /* Takes over the settings. */

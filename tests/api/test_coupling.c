@@ -418,10 +418,29 @@ static fmatch_source *make_target(fmatch_context *context)
     return source;
 }
 
+enum { STORED = 7 };
+
+/* Seven rows far apart, the last of weight 0 and the first of twice the others'. */
+static fmatch_source *make_stored(fmatch_context *context)
+{
+    static const float rows[STORED * DIM] = {-6, 0, 6, 0, 0, 6, 0, -6, 4, 4, -4, -4, 50, 50};
+    static const float weights[STORED] = {2, 1, 1, 1, 1, 1, 0};
+    fmatch_array_config config;
+    fmatch_array_config_init(&config);
+    config.dim = DIM;
+    config.n = STORED;
+    config.rows = rows;
+    config.weights = weights;
+    fmatch_source *source;
+    expect_ok(fmatch_source_create_array(&source, context, &config));
+    return source;
+}
+
 static fmatch_trainer *make_coupled(fmatch_context *context, fmatch_model *model,
                                     const fmatch_coupling_config *coupling)
 {
-    fmatch_source *target = make_target(context);
+    const bool stored = coupling && coupling->kind == FMATCH_COUPLING_SEMIDISCRETE;
+    fmatch_source *target = stored ? make_stored(context) : make_target(context);
     fmatch_optimizer *optimizer = make_adam(context, 1e-2);
     fmatch_trainer_config config;
     fmatch_trainer_config_init(&config);
@@ -508,9 +527,78 @@ static void training_is_the_same_for_all_threads_and_runs(void **state)
     expect_same_training(&config, runs, COUNT(runs), "replacement");
     config = coupling_of(FMATCH_COUPLING_ENTROPIC);
     expect_same_training(&config, runs, COUNT(runs), "entropic");
+    config = coupling_of(FMATCH_COUPLING_SEMIDISCRETE);
+    expect_same_training(&config, runs, COUNT(runs), "semidiscrete");
     config = coupling_of(FMATCH_COUPLING_CALLBACK);
     config.callbacks = &callbacks;
     expect_same_training(&config, runs, COUNT(runs), "callback");
+}
+
+/* A model trained on few far points with transport to all of them carries noise to each as often as
+ * its weight says, and to none of weight 0. */
+static void semidiscrete_pairs_have_the_weights_as_masses(void **state)
+{
+    fmatch_source *target = make_stored(context_of(state));
+    fmatch_model *model = make_mlp(context_of(state), DIM, 2, 32, FMATCH_ACTIVATION_GELU, 1);
+    fmatch_optimizer *optimizer = make_adam(context_of(state), 3e-3);
+    const fmatch_coupling_config coupling = coupling_of(FMATCH_COUPLING_SEMIDISCRETE);
+    fmatch_trainer_config config;
+    fmatch_trainer_config_init(&config);
+    config.batch = 128;
+    config.coupling = &coupling;
+    fmatch_trainer *trainer;
+    expect_ok(fmatch_trainer_create(&trainer, model, optimizer, target, &config));
+    expect_ok(fmatch_trainer_run(trainer, 4000, NULL));
+    fmatch_sampler *sampler = make_sampler(model, FMATCH_SOLVER_MIDPOINT, 30, 0, 1);
+    enum { DRAWN = 2000 };
+    static float x[DRAWN * DIM];
+    expect_ok(fmatch_sampler_draw(sampler, 1, 0, DRAWN, NULL, x));
+    float rows[STORED * DIM], weights[STORED];
+    expect_ok(fmatch_source_get_rows(target, 0, STORED, rows));
+    expect_ok(fmatch_source_get_weights(target, 0, STORED, weights));
+    double counts[STORED] = {0};
+    for (int i = 0; i < DRAWN; i++) {
+        int nearest = 0;
+        double least = INFINITY;
+        for (int k = 0; k < STORED; k++) {
+            const double off = pow((double)x[i * DIM] - rows[k * DIM], 2) +
+                               pow((double)x[i * DIM + 1] - rows[k * DIM + 1], 2);
+            nearest = off < least ? k : nearest;
+            least = fmin(least, off);
+        }
+        counts[nearest]++;
+    }
+    for (int k = 0; k < STORED; k++)
+        expect_close(counts[k] / DRAWN, weights[k] / 7, 0.05, "row %d", k);
+    fmatch_sampler_destroy(&sampler);
+    fmatch_trainer_destroy(&trainer);
+    fmatch_optimizer_destroy(&optimizer);
+    fmatch_model_destroy(&model);
+    fmatch_source_destroy(&target);
+}
+
+static void semidiscrete_needs_stored_rows(void **state)
+{
+    const fmatch_coupling_config coupling = coupling_of(FMATCH_COUPLING_SEMIDISCRETE);
+    fmatch_model *model = make_mlp(context_of(state), DIM, 1, 2, FMATCH_ACTIVATION_TANH, 1);
+    fmatch_optimizer *optimizer = make_adam(context_of(state), 3e-3);
+    fmatch_source *target = make_target(context_of(state));
+    fmatch_trainer_config config;
+    fmatch_trainer_config_init(&config);
+    config.coupling = &coupling;
+    fmatch_trainer *trainer;
+    expect_status(fmatch_trainer_create(&trainer, model, optimizer, target, &config),
+                  FMATCH_ERROR_UNSUPPORTED);
+    expect_detail("stores no rows");
+    const struct sides s = make_sides();
+    const fmatch_coupling_rows rows = rows_of(&s, 0, 0);
+    struct pairs p;
+    expect_status(fmatch_coupling_solve(context_of(state), &coupling, 0, &rows, p.noise_row,
+                                        p.target_row, NULL),
+                  FMATCH_ERROR_UNSUPPORTED);
+    fmatch_source_destroy(&target);
+    fmatch_optimizer_destroy(&optimizer);
+    fmatch_model_destroy(&model);
 }
 
 static void count_destroy(void *user)
@@ -566,6 +654,8 @@ int main(void)
         coupling_test(contradicting_settings_are_refused),
         coupling_test(coupled_rows_are_nearer),
         coupling_test(training_is_the_same_for_all_threads_and_runs),
+        coupling_test(semidiscrete_pairs_have_the_weights_as_masses),
+        coupling_test(semidiscrete_needs_stored_rows),
         coupling_test(trainers_keep_and_give_up_users_functions),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

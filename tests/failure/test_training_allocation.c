@@ -78,12 +78,27 @@ static void give_up(struct holdings *h)
             return status_;                                                                        \
     } while (0)
 
-static fmatch_status make_model(struct holdings *h, fmatch_context *context)
+static fmatch_status make_target(fmatch_source **target, fmatch_context *context, bool stored)
 {
+    static const float rows[] = {0, 1, 2, 3, 4, 5}, labels[] = {0, 1, 0}, weights[] = {1, 0, 2};
     fmatch_toy_config toy;
     fmatch_toy_config_init(&toy);
     toy.labels = 1;
-    RETURN_IF_FAILED(fmatch_source_create_toy(&h->target, context, &toy));
+    fmatch_array_config array;
+    fmatch_array_config_init(&array);
+    array.dim = DIM;
+    array.n = 3;
+    array.rows = rows;
+    array.condition_dim = 1;
+    array.conditions = labels;
+    array.weights = weights;
+    return stored ? fmatch_source_create_array(target, context, &array)
+                  : fmatch_source_create_toy(target, context, &toy);
+}
+
+static fmatch_status make_model(struct holdings *h, fmatch_context *context, bool stored)
+{
+    RETURN_IF_FAILED(make_target(&h->target, context, stored));
     fmatch_path_config path;
     fmatch_path_config_init(&path);
     path.kind = FMATCH_PATH_CALLBACK;
@@ -124,7 +139,7 @@ static fmatch_status make_trainer_of(struct holdings *h, const fmatch_coupling_c
 static fmatch_status live(struct holdings *h, fmatch_context *context,
                           const fmatch_coupling_config *coupling)
 {
-    RETURN_IF_FAILED(make_model(h, context));
+    RETURN_IF_FAILED(make_model(h, context, coupling->kind == FMATCH_COUPLING_SEMIDISCRETE));
     RETURN_IF_FAILED(fmatch_optimizer_create_adam(&h->optimizer, context, NULL));
     RETURN_IF_FAILED(make_trainer_of(h, coupling));
     RETURN_IF_FAILED(fmatch_trainer_run(h->trainer, 3, NULL));
@@ -139,7 +154,18 @@ static fmatch_status live(struct holdings *h, fmatch_context *context,
     return fmatch_sampler_draw(h->sampler, 1, 0, 3, labels, x);
 }
 
+static const fmatch_semidiscrete_config few_steps = {.struct_size = sizeof few_steps,
+                                                     .batch = 16,
+                                                     .steps = 3,
+                                                     .learning_rate = 0.1,
+                                                     .averaging = 0.5};
+
 static const fmatch_coupling_config couplings[] = {
+    {.struct_size = sizeof *couplings,
+     .kind = FMATCH_COUPLING_SEMIDISCRETE,
+     .semidiscrete = &few_steps,
+     .condition = FMATCH_CONDITION_COUPLING_NONE,
+     .condition_rate = 0.05},
     {.struct_size = sizeof *couplings, .kind = FMATCH_COUPLING_EXACT, .condition_rate = 0.05},
     {.struct_size = sizeof *couplings,
      .kind = FMATCH_COUPLING_EXACT,

@@ -139,6 +139,7 @@ class CouplingCallbacks(Structure):
 class CouplingConfig(Structure):
     _fields_ = [('struct_size', c_uint32), ('kind', c_int32), ('pairing', c_int32),
                 ('batch', c_int32), ('sinkhorn', POINTER(SinkhornConfig)),
+                ('semidiscrete', POINTER(SemidiscreteConfig)),
                 ('callbacks', POINTER(CouplingCallbacks)),
                 ('condition', c_int32), ('flags', c_uint32), ('condition_weight', c_double),
                 ('condition_rate', c_double)]

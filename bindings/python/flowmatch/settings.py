@@ -255,7 +255,8 @@ class Coupling(Settings):
 
     Args:
         kind: 'independent', 'exact', 'entropic' or 'unbalanced' (pairs are drawn from the plan of
-            Sinkhorn's iterations), or 'callback' with a function pair.
+            Sinkhorn's iterations), 'semidiscrete' (noise goes to all stored rows of the target), or
+            'callback' with a function pair.
         epsilon, relative, rho, tolerance, iterations: of the entropic kinds, as for
             transport.solve_sinkhorn; 0.05 of the mean cost, and a tolerance of 1e-3, where not
             given. 'unbalanced' needs rho.
