@@ -180,8 +180,8 @@ class Model(Handle):
         """Write the model to a safetensors file, from which load() gives it back.
 
         PyTorch reads the parameters under the same names. The model must have some, and its noise
-        be the default, a normal or a Gaussian mixture. Whatever happens, `path` holds the former
-        file or the whole new one.
+        be the default, a normal, a Gaussian mixture or a toy. Whatever happens, `path` holds the
+        former file or the whole new one.
         """
         self._call(library.fmatch_model_save, path_bytes(path))
 
