@@ -370,6 +370,13 @@ struct mmd_config : fmatch_mmd_config {
     }
 };
 
+struct semidiscrete_config : fmatch_semidiscrete_config {
+    semidiscrete_config()
+    {
+        fmatch_semidiscrete_config_init_sized(this, sizeof(fmatch_semidiscrete_config));
+    }
+};
+
 struct sinkhorn_config : fmatch_sinkhorn_config {
     sinkhorn_config()
     {
@@ -1674,6 +1681,52 @@ inline sinkhorn_plan solve_sinkhorn(const context &parent, std::int64_t n, std::
     found.converged = status == FMATCH_OK;
     detail::check(status == FMATCH_ERROR_STEP_LIMIT ? FMATCH_OK : status);
     return found;
+}
+
+/** The potential [m] of semidiscrete transport; info says how good it is, and `converged` whether
+ * it is as good as asked. */
+struct semidiscrete_potential {
+    std::vector<double> potential;
+    fmatch_semidiscrete_info info;
+    bool converged;
+};
+
+/** Transport of a noise distribution to the rows of y; weights [m] are their shares, even if empty.
+ */
+inline semidiscrete_potential
+solve_semidiscrete(const context &parent, const source &noise, const std::vector<float> &y,
+                   const std::vector<double> &weights = std::vector<double>(),
+                   const fmatch_semidiscrete_config &config = semidiscrete_config())
+{
+    const std::int64_t m = detail::rows_in("y", y.size(), noise.dim());
+    if (!weights.empty())
+        detail::check_size("weights", weights.size(), m);
+    semidiscrete_potential found = {detail::room<double>(m, 1), fmatch_semidiscrete_info(), false};
+    found.info.struct_size = sizeof found.info;
+    const fmatch_status status = fmatch_transport_solve_semidiscrete(
+        parent.get(), noise.get(), m, y.data(), weights.empty() ? nullptr : weights.data(), &config,
+        found.potential.data(), &found.info);
+    found.converged = status == FMATCH_OK;
+    detail::check(status == FMATCH_ERROR_STEP_LIMIT ? FMATCH_OK : status);
+    return found;
+}
+
+/** For each row of x the row of y with the least |x - y_j|^2 - potential[j]; the nearest without
+ * one. */
+inline std::vector<std::int32_t>
+assign_semidiscrete(const context &parent, std::int32_t dim, const std::vector<float> &x,
+                    const std::vector<float> &y,
+                    const std::vector<double> &potential = std::vector<double>())
+{
+    const std::int64_t n = detail::rows_in("x", x.size(), dim);
+    const std::int64_t m = detail::rows_in("y", y.size(), dim);
+    if (!potential.empty())
+        detail::check_size("potential", potential.size(), m);
+    std::vector<std::int32_t> row = detail::room<std::int32_t>(n, 1);
+    detail::check(fmatch_transport_evaluate_semidiscrete(
+        parent.get(), dim, n, x.data(), m, y.data(), potential.empty() ? nullptr : potential.data(),
+        row.data()));
+    return row;
 }
 
 } // namespace flowmatch

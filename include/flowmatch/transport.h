@@ -9,7 +9,7 @@
 #ifndef FLOWMATCH_TRANSPORT_H
 #define FLOWMATCH_TRANSPORT_H
 
-#include "context.h"
+#include "source.h"
 
 /** In what epsilon is measured. */
 enum fmatch_epsilon_unit {
@@ -54,6 +54,36 @@ typedef struct fmatch_sinkhorn_info {
     double regularised_cost;
     double mass; /**< sum_ij P_ij */
 } fmatch_sinkhorn_info;
+
+/** Configuration of semidiscrete transport. */
+typedef struct fmatch_semidiscrete_config {
+    uint32_t struct_size; /**< written by init */
+    int32_t batch;        /**< rows of noise in a step, 2 to 2^20. Default 1024. */
+    uint64_t seed;        /**< of the noise. Default 0. */
+    int64_t steps;        /**< at most so many, 1 to 2^24. Default 10000. */
+    /**
+     * In units of the mean squared distance, > 0 to 1000; it falls to a ten-thousandth of this over
+     * `steps`. Default 0.02.
+     */
+    double learning_rate;
+    double
+        averaging; /**< of the potential, in [0, 1): what a step keeps of the mean. Default 0.99. */
+    double tolerance; /**< of the marginal's error, >= 0; 0: all steps are made. Default 1e-3. */
+} fmatch_semidiscrete_config;
+
+/** What came out of semidiscrete transport. */
+typedef struct fmatch_semidiscrete_info {
+    uint32_t struct_size; /**< sizeof(fmatch_semidiscrete_info), set by the caller */
+    uint32_t flags;       /**< 0 */
+    int64_t steps;        /**< that were made */
+    /**
+     * chi^2 = sum_j (P(j) - b_j)^2 / b_j, P(j) being the share of noise that goes to row j: an
+     * estimate without bias from other noise, which may be below 0. Its standard deviation is about
+     * a quarter of the tolerance, or more where that would take above 2^18 rows.
+     */
+    double marginal_error;
+    double cost; /**< E[min_j(|x - y_j|^2 - g_j)] + sum_j b_j g_j, estimated: W2^2 at the optimum */
+} fmatch_semidiscrete_info;
 
 #ifdef __cplusplus
 extern "C" {
@@ -139,6 +169,57 @@ FMATCH_API FMATCH_WARN_UNUSED fmatch_status fmatch_transport_solve_sinkhorn(
     fmatch_context *context, int64_t n, int64_t m, const double *cost, const double *a,
     const double *b, const fmatch_sinkhorn_config *config, double *plan, double *f, double *g,
     fmatch_sinkhorn_info *info);
+
+/** Fill in the recommended values. */
+#define fmatch_semidiscrete_config_init(config)                                                    \
+    fmatch_semidiscrete_config_init_sized((config), sizeof *(config))
+FMATCH_API void fmatch_semidiscrete_config_init_sized(fmatch_semidiscrete_config *config,
+                                                      size_t size);
+
+/**
+ * Semidiscrete optimal transport: of a whole noise distribution to the rows y, by squared distance.
+ * The potential g maximises E_x[min_j(|x - y_j|^2 - g_j)] + sum_j b_j g_j, by stochastic gradient
+ * ascent on batches of noise with an averaged potential; then x goes to the row with the least |x -
+ * y_j|^2 - g_j, and row j gets the share b_j of the noise. Genevay, Cuturi, Peyré and Bach,
+ * "Stochastic Optimization for Large-scale Optimal Transport", 2016. Takes time proportional to
+ * batch m dim per step.
+ *
+ * @param context    whose allocator and threads are used.
+ * @param noise      a source; its weights, if it has any, are not looked at.
+ * @param m          rows of y, 1 to 2^31 - 1.
+ * @param y          [m, dim], finite, dim being the noise's.
+ * @param weights    [m], b_j up to a common factor, positive; or NULL: even ones.
+ * @param config     or NULL for the recommended values.
+ * @param potential  [m], written: g, in the unit of squared distances, of mean 0 under the weights.
+ * @param info       its struct_size set; the rest is written. May be NULL.
+ *
+ * @return FMATCH_OK · FMATCH_ERROR_ARGUMENT · FMATCH_ERROR_STRUCT_SIZE · FMATCH_ERROR_NOT_FINITE ·
+ * FMATCH_ERROR_CALLBACK and others of fmatch_source_draw · FMATCH_ERROR_NO_MEMORY ·
+ * FMATCH_ERROR_STEP_LIMIT when a tolerance above 0 was not reached: then potential and info are
+ * written all the same, and detail names the error.
+ */
+FMATCH_API FMATCH_WARN_UNUSED fmatch_status fmatch_transport_solve_semidiscrete(
+    fmatch_context *context, const fmatch_source *noise, int64_t m, const float *y,
+    const double *weights, const fmatch_semidiscrete_config *config, double *potential,
+    fmatch_semidiscrete_info *info);
+
+/**
+ * Where rows go under a potential: for each x_i the lowest j with the least |x_i - y_j|^2 - g_j.
+ *
+ * @param context    whose allocator and threads are used.
+ * @param dim        columns, 1 to 65536.
+ * @param n          rows of x, >= 0.
+ * @param x          [n, dim], finite.
+ * @param m          rows of y, 1 to 2^31 - 1.
+ * @param y          [m, dim], finite.
+ * @param potential  [m], finite; or NULL: zeros, for the nearest rows.
+ * @param row        [n], written.
+ *
+ * @return FMATCH_OK · FMATCH_ERROR_ARGUMENT · FMATCH_ERROR_NOT_FINITE · FMATCH_ERROR_NO_MEMORY.
+ */
+FMATCH_API FMATCH_WARN_UNUSED fmatch_status fmatch_transport_evaluate_semidiscrete(
+    fmatch_context *context, int32_t dim, int64_t n, const float *x, int64_t m, const float *y,
+    const double *potential, int32_t *row);
 
 #ifdef __cplusplus
 }

@@ -2,6 +2,7 @@
 #include "compute/transport_kernels.h"
 
 #include <math.h>
+#include <string.h>
 
 #ifdef __AVX2__
 enum { LANES = 4 };
@@ -266,6 +267,60 @@ static void squared_distances(int64_t dim, int64_t n, const float *x, int64_t m,
     }
 }
 
+enum { X_ROWS = 32 };
+
+/* Columns j to j + rows - 1 of a row's values. Most tiles hold nothing new, which their least says.
+ */
+static void visit_tile(int64_t rows, int64_t j, const double *values, int32_t *column,
+                       double *least)
+{
+    lanes lowest = LOAD(values);
+    for (int l = LANES; l < Y_ROWS; l += LANES)
+        lowest = lesser(LOAD(values + l), lowest);
+    if (!(least_lane(lowest) < *least))
+        return;
+    for (int64_t l = 0; l < rows; l++)
+        if (values[l] < *least) {
+            *least = values[l];
+            *column = (int32_t)(j + l);
+        }
+}
+
+static void nearest_of_rows(int64_t dim, int64_t n, const float *x, int64_t m, const float *y,
+                            const double *potential, int32_t *column, double *least)
+{
+    double tile[Y_COLUMNS][Y_ROWS], sums[X_ROWS][Y_ROWS];
+    for (int64_t i = 0; i < n; i++) {
+        least[i] = INFINITY;
+        column[i] = 0;
+    }
+    for (int64_t j = 0; j < m; j += Y_ROWS) {
+        const int64_t rows = m - j < Y_ROWS ? m - j : Y_ROWS;
+        double start[Y_ROWS];
+        for (int64_t l = 0; l < Y_ROWS; l++)
+            start[l] = l >= rows ? INFINITY : potential ? -potential[j + l] : 0.0;
+        for (int64_t i = 0; i < n; i++)
+            for (int64_t l = 0; l < Y_ROWS; l++)
+                sums[i][l] = start[l];
+        for (int64_t k = 0; k < dim; k += Y_COLUMNS) {
+            const int64_t columns = dim - k < Y_COLUMNS ? dim - k : Y_COLUMNS;
+            transpose(dim, rows, columns, y + j * dim + k, tile);
+            for (int64_t i = 0; i < n; i++)
+                add_squares(columns, x + i * dim + k, tile, sums[i]);
+        }
+        for (int64_t i = 0; i < n; i++)
+            visit_tile(rows, j, sums[i], column + i, least + i);
+    }
+}
+
+static void nearest(int64_t dim, int64_t n, const float *x, int64_t m, const float *y,
+                    const double *potential, int32_t *column, double *least)
+{
+    for (int64_t i = 0; i < n; i += X_ROWS)
+        nearest_of_rows(dim, n - i < X_ROWS ? n - i : X_ROWS, x + i * dim, m, y, potential,
+                        column + i, least + i);
+}
+
 const struct transport_kernels TRANSPORT_KERNELS_NAME = {
     .lower = lower,
     .least_two = least_two,
@@ -274,4 +329,5 @@ const struct transport_kernels TRANSPORT_KERNELS_NAME = {
     .dot = dot,
     .add_scaled = add_scaled,
     .squared_distances = squared_distances,
+    .nearest = nearest,
 };

@@ -47,6 +47,10 @@ struct transport_kernels {
     /* cost[i m + j] = |x_i - y_j|^2 of float rows, summed in the order of columns. */
     void (*squared_distances)(int64_t dim, int64_t n, const float *x, int64_t m, const float *y,
                               double *cost);
+    /* For each of n float rows, the lowest column j at which |x_i - y_j|^2 - potential[j] is least,
+     * and that value. potential [m] may be NULL. */
+    void (*nearest)(int64_t dim, int64_t n, const float *x, int64_t m, const float *y,
+                    const double *potential, int32_t *column, double *least);
 };
 
 extern const struct transport_kernels transport_kernels_baseline;

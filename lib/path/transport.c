@@ -5,12 +5,11 @@
 #include "base/status.h"
 #include "context/context.h"
 #include "path/assignment.h"
+#include "path/semidiscrete.h"
 #include "path/sinkhorn.h"
 #include "path/transport_settings.h"
 
 #include <math.h>
-
-#define DIM_MAX 65536
 
 static fmatch_status check_doubles(const char *name, int64_t rows, int64_t columns,
                                    const double *values)
@@ -20,6 +19,16 @@ static fmatch_status check_doubles(const char *name, int64_t rows, int64_t colum
             if (!isfinite(values[i * columns + j]))
                 return status_fail(FMATCH_ERROR_NOT_FINITE, "%s: row %lld, column %lld is %s", name,
                                    (long long)i, (long long)j, NUMBER(values[i * columns + j]));
+    return FMATCH_OK;
+}
+
+/* What is written is as long as the caller says, and at least all that there is. */
+static fmatch_status check_info(const uint32_t *struct_size, size_t least)
+{
+    if (struct_size && (*struct_size < least || *struct_size > 65536))
+        return status_fail(FMATCH_ERROR_STRUCT_SIZE,
+                           "info.struct_size is %u; it must be between %zu and 65536",
+                           (unsigned)*struct_size, least);
     return FMATCH_OK;
 }
 
@@ -254,9 +263,7 @@ fmatch_status fmatch_transport_solve_sinkhorn(fmatch_context *context, int64_t n
                            NUMBER(largest_magnitude(n * m, cost)));
     fmatch_sinkhorn_config read;
     RETURN_IF_FAILED(transport_read_sinkhorn(config, &read));
-    if (info && (info->struct_size < sizeof *info || info->struct_size > 65536))
-        return status_fail(FMATCH_ERROR_STRUCT_SIZE, "info.struct_size is %u; it must be %zu",
-                           (unsigned)info->struct_size, sizeof *info);
+    RETURN_IF_FAILED(check_info(info ? &info->struct_size : NULL, sizeof *info));
 
     struct sinkhorn_problem problem = {.n = n,
                                        .m = m,
@@ -273,4 +280,128 @@ fmatch_status fmatch_transport_solve_sinkhorn(fmatch_context *context, int64_t n
         RETURN_IF_FAILED(check_balance(a, mass_a, b, mass_b));
     RETURN_IF_FAILED(transport_epsilon(&read, n * m, cost, &problem.epsilon));
     return solve_sinkhorn(context, &problem, plan, f, g, info);
+}
+
+/* ---- semidiscrete transport ---- */
+
+void fmatch_semidiscrete_config_init_sized(fmatch_semidiscrete_config *config, size_t size)
+{
+    const fmatch_semidiscrete_config recommended = {
+        .batch = 1024, .steps = 10000, .learning_rate = 0.02, .averaging = 0.99, .tolerance = 1e-3};
+    configuration_write(config, size, &recommended, sizeof recommended);
+}
+
+static fmatch_status read_semidiscrete_config(const fmatch_semidiscrete_config *given,
+                                              fmatch_semidiscrete_config *config)
+{
+    fmatch_semidiscrete_config_init(config);
+    if (given)
+        RETURN_IF_FAILED(
+            configuration_read(config, sizeof *config, sizeof *config, given, "config"));
+    CHECK_RANGE("config.batch", config->batch, 2, 1 << 20);
+    CHECK_RANGE("config.steps", config->steps, 1, 1 << 24);
+    RETURN_IF_FAILED(configuration_check_double("config.learning_rate", config->learning_rate,
+                                                (struct interval){0, 1000, true, false}));
+    RETURN_IF_FAILED(configuration_check_double("config.averaging", config->averaging,
+                                                (struct interval){0, 1, false, true}));
+    return configuration_check_double("config.tolerance", config->tolerance,
+                                      (struct interval){0, INFINITY, false, false});
+}
+
+/* Positive weights, as a copy of sum 1; NULL stays NULL. */
+static fmatch_status copy_shares(const fmatch_allocator *allocator, int64_t m,
+                                 const double *weights, double **shares)
+{
+    *shares = NULL;
+    if (!weights)
+        return FMATCH_OK;
+    double sum;
+    RETURN_IF_FAILED(check_masses("weights", m, weights, &sum));
+    for (int64_t j = 0; j < m; j++)
+        if (!(weights[j] / sum > 0.0))
+            return status_fail(FMATCH_ERROR_ARGUMENT, "weights[%lld] is %s; it must be positive",
+                               (long long)j, NUMBER(weights[j]));
+    *shares = allocation_create(allocator, m, sizeof **shares);
+    if (!*shares)
+        return status_no_memory((size_t)m * sizeof **shares);
+    for (int64_t j = 0; j < m; j++)
+        (*shares)[j] = weights[j] / sum;
+    return FMATCH_OK;
+}
+
+static fmatch_status tell_semidiscrete(const struct semidiscrete_problem *p,
+                                       const struct semidiscrete_result *result,
+                                       fmatch_semidiscrete_info *info)
+{
+    const fmatch_semidiscrete_info told = {
+        .steps = result->steps, .marginal_error = result->marginal_error, .cost = result->cost};
+    if (info)
+        configuration_write(info, info->struct_size, &told, sizeof told);
+    if (p->tolerance > 0.0 && !(result->marginal_error <= p->tolerance))
+        return status_fail(FMATCH_ERROR_STEP_LIMIT,
+                           "after %lld steps the marginal's error is %s; the tolerance is %s",
+                           (long long)result->steps, NUMBER(result->marginal_error),
+                           NUMBER(p->tolerance));
+    return FMATCH_OK;
+}
+
+fmatch_status fmatch_transport_solve_semidiscrete(fmatch_context *context,
+                                                  const fmatch_source *noise, int64_t m,
+                                                  const float *y, const double *weights,
+                                                  const fmatch_semidiscrete_config *config,
+                                                  double *potential, fmatch_semidiscrete_info *info)
+{
+    status_begin();
+    CHECK_NOT_NULL(context);
+    CHECK_NOT_NULL(noise);
+    CHECK_RANGE("m", m, 1, INT32_MAX);
+    CHECK_NOT_NULL(y);
+    CHECK_NOT_NULL(potential);
+    RETURN_IF_FAILED(status_check_finite("y", 0, m, noise->dim, y));
+    fmatch_semidiscrete_config read;
+    RETURN_IF_FAILED(read_semidiscrete_config(config, &read));
+    RETURN_IF_FAILED(check_info(info ? &info->struct_size : NULL, sizeof *info));
+
+    double *shares;
+    RETURN_IF_FAILED(copy_shares(&context->allocator, m, weights, &shares));
+    const struct semidiscrete_problem problem = {.context = context,
+                                                 .noise = noise,
+                                                 .m = m,
+                                                 .y = y,
+                                                 .weights = shares,
+                                                 .batch = read.batch,
+                                                 .steps = read.steps,
+                                                 .learning_rate = read.learning_rate,
+                                                 .averaging = read.averaging,
+                                                 .tolerance = read.tolerance,
+                                                 .seed = read.seed};
+    struct semidiscrete_result result = {0};
+    fmatch_status status = semidiscrete_solve(&problem, potential, &result);
+    allocation_destroy(&context->allocator, shares);
+    return status == FMATCH_OK ? tell_semidiscrete(&problem, &result, info) : status;
+}
+
+fmatch_status fmatch_transport_evaluate_semidiscrete(fmatch_context *context, int32_t dim,
+                                                     int64_t n, const float *x, int64_t m,
+                                                     const float *y, const double *potential,
+                                                     int32_t *row)
+{
+    status_begin();
+    CHECK_NOT_NULL(context);
+    CHECK_RANGE("dim", dim, 1, DIM_MAX);
+    CHECK_RANGE("n", n, 0, INT64_MAX / dim);
+    CHECK_NOT_NULL(x);
+    CHECK_RANGE("m", m, 1, INT32_MAX);
+    CHECK_NOT_NULL(y);
+    CHECK_NOT_NULL(row);
+    RETURN_IF_FAILED(status_check_finite("x", 0, n, dim, x));
+    RETURN_IF_FAILED(status_check_finite("y", 0, m, dim, y));
+    if (potential)
+        RETURN_IF_FAILED(check_doubles("potential", m, 1, potential));
+    double *least = allocation_create(&context->allocator, n, sizeof *least);
+    if (!least)
+        return status_no_memory((size_t)n * sizeof *least);
+    semidiscrete_assign(context, dim, n, x, m, y, potential, row, least);
+    allocation_destroy(&context->allocator, least);
+    return FMATCH_OK;
 }

@@ -644,6 +644,19 @@ void batches_are_transported()
             flowmatch::solve_sinkhorn(context, 2, 2, {0, 1, 1, 0}, {1, 1}, {1, 2});
         },
         [](const flowmatch::argument_error &) {});
+
+    /* Even shares of a symmetric noise: the boundary is at 0, half way if g_1 - g_0 = 2^2 - 1. */
+    const flowmatch::source noise = flowmatch::source::normal(context, 1);
+    const flowmatch::semidiscrete_potential halves =
+        flowmatch::solve_semidiscrete(context, noise, {-1, 2});
+    expect_equal("halves found", halves.converged, true);
+    expect_close("their potential", halves.potential[1] - halves.potential[0], 3, 0.5);
+    expect(flowmatch::assign_semidiscrete(context, 1, {-1, 1}, {-1, 2}, halves.potential) ==
+               std::vector<std::int32_t>({0, 1}),
+           "rows of either side", "others", "0 1");
+    expect(flowmatch::assign_semidiscrete(context, 1, {0.25f}, {-1, 2}) ==
+               std::vector<std::int32_t>({0}),
+           "the nearest row", "another", "0");
 }
 
 void paths_times_and_couplings()

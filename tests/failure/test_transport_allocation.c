@@ -6,8 +6,9 @@ enum { N = 200, DIM = 2 };
 
 struct problem {
     fmatch_context *context;
+    fmatch_source *noise;
     float x[N * DIM], y[N * DIM];
-    double cost[N * N];
+    double cost[N * N], weights[N];
 };
 
 struct outcome {
@@ -46,6 +47,22 @@ static fmatch_status sinkhorn(const struct problem *p, struct outcome *o)
                                            o->f, o->g, NULL);
 }
 
+static fmatch_status semidiscrete(const struct problem *p, struct outcome *o)
+{
+    fmatch_semidiscrete_config config;
+    fmatch_semidiscrete_config_init(&config);
+    config.steps = 3;
+    config.tolerance = 0;
+    return fmatch_transport_solve_semidiscrete(p->context, p->noise, N, p->y, p->weights, &config,
+                                               o->g, NULL);
+}
+
+static fmatch_status rows_of_semidiscrete(const struct problem *p, struct outcome *o)
+{
+    return fmatch_transport_evaluate_semidiscrete(p->context, DIM, N, p->x, N, p->y, p->weights,
+                                                  o->permutation);
+}
+
 static const struct {
     const char *name;
     solver *solve;
@@ -55,6 +72,8 @@ static const struct {
     {"assignment of points", assignment_of_points, 2},
     {"assignment of large costs", assignment_of_large_costs, 2},
     {"sinkhorn", sinkhorn, 2},
+    {"semidiscrete", semidiscrete, 2},
+    {"rows of semidiscrete", rows_of_semidiscrete, 1},
 };
 
 static void each_failing_allocation_is_told(void **state)
@@ -64,6 +83,9 @@ static void each_failing_allocation_is_told(void **state)
     problem.context = context_of(state);
     fill_scattered(problem.x, N * DIM, -1, 1, 1);
     fill_scattered(problem.y, N * DIM, 0, 3, 2);
+    problem.noise = make_normal(problem.context, DIM);
+    for (int i = 0; i < N; i++)
+        problem.weights[i] = 1 + i % 3;
     for (int i = 0; i < N * N; i++)
         problem.cost[i] = (double)(i * 37 % 1009) / 16;
 
@@ -86,6 +108,7 @@ static void each_failing_allocation_is_told(void **state)
             assert_memory_equal(&seen, &wanted, sizeof seen);
         }
     }
+    fmatch_source_destroy(&problem.noise);
 }
 
 int main(void)

@@ -62,6 +62,26 @@ def test_sinkhorn_tells_when_it_does_not_converge():
         fm.transport.solve_sinkhorn(cost, np.ones(3))
 
 
+def test_semidiscrete_shares_the_noise():
+    y = np.array([[-1.0], [0.5], [4]], np.float32)
+    noise = fm.Source.normal(1)
+    found = fm.transport.solve_semidiscrete(noise, y, [1, 2, 1], steps=2000, tolerance=3e-4)
+    assert found.converged and found.marginal_error <= 3e-4
+    x = noise.draw(40000, seed=5)
+    rows = fm.transport.assign_semidiscrete(x, y, found.potential)
+    wanted = np.argmin((x - y.T) ** 2 - found.potential, axis=1)
+    assert np.mean(rows == wanted) > 0.999  # float32 here, double there
+    # 5 standard deviations of a share, and as much again for the tolerance.
+    assert np.allclose(np.bincount(rows) / 40000, [0.25, 0.5, 0.25], atol=0.0125 + 0.0125)
+    nearest = fm.transport.assign_semidiscrete([[3], [0]], y)
+    assert list(nearest) == [2, 1]
+    with pytest.raises(fm.StepLimitError):
+        fm.transport.solve_semidiscrete(noise, y, steps=1)
+    assert not fm.transport.solve_semidiscrete(noise, y, steps=1, unfinished=True).converged
+    with pytest.raises(fm.ShapeError, match='weights'):
+        fm.transport.solve_semidiscrete(noise, y, [1, 2])
+
+
 def test_shapes_are_checked():
     with pytest.raises(fm.ShapeError, match='cost'):
         solve(np.zeros((2, 3)))

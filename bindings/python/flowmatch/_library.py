@@ -223,6 +223,17 @@ class SinkhornInfo(Structure):
                 ('regularised_cost', c_double), ('mass', c_double)]
 
 
+class SemidiscreteConfig(Structure):
+    _fields_ = [('struct_size', c_uint32), ('batch', c_int32), ('seed', c_uint64),
+                ('steps', c_int64), ('learning_rate', c_double), ('averaging', c_double),
+                ('tolerance', c_double)]
+
+
+class SemidiscreteInfo(Structure):
+    _fields_ = [('struct_size', c_uint32), ('flags', c_uint32), ('steps', c_int64),
+                ('marginal_error', c_double), ('cost', c_double)]
+
+
 #: C name of every struct that is mirrored; fmatch_allocator alone is not, as Python has no use
 #: for it.
 STRUCTS = {
@@ -257,6 +268,8 @@ STRUCTS = {
     'fmatch_batch': Batch,
     'fmatch_sampler_config': SamplerConfig,
     'fmatch_mmd_config': MmdConfig,
+    'fmatch_semidiscrete_config': SemidiscreteConfig,
+    'fmatch_semidiscrete_info': SemidiscreteInfo,
     'fmatch_sinkhorn_config': SinkhornConfig,
     'fmatch_sinkhorn_info': SinkhornInfo,
 }
@@ -377,10 +390,16 @@ FUNCTIONS: Dict[str, List[Any]] = {
     'fmatch_sampler_integrate': [STATUS, HANDLE, c_int64, FLOATS, FLOATS, FLOATS],
     'fmatch_sampler_integrate_trajectory': [STATUS, HANDLE, c_int64, FLOATS, FLOATS, FLOATS],
 
+    'fmatch_semidiscrete_config_init_sized': [None, POINTER(SemidiscreteConfig), c_size_t],
     'fmatch_sinkhorn_config_init_sized': [None, POINTER(SinkhornConfig), c_size_t],
+    'fmatch_transport_evaluate_semidiscrete': [STATUS, HANDLE, c_int32, c_int64, FLOATS, c_int64,
+                                               FLOATS, DOUBLES, INTEGERS],
     'fmatch_transport_solve_assignment': [STATUS, HANDLE, c_int64, DOUBLES, INTEGERS, DOUBLES],
     'fmatch_transport_solve_assignment_points': [STATUS, HANDLE, c_int32, c_int64, FLOATS, FLOATS,
                                                  INTEGERS, DOUBLES],
+    'fmatch_transport_solve_semidiscrete': [STATUS, HANDLE, HANDLE, c_int64, FLOATS, DOUBLES,
+                                            POINTER(SemidiscreteConfig), DOUBLES,
+                                            POINTER(SemidiscreteInfo)],
     'fmatch_transport_solve_sinkhorn': [STATUS, HANDLE, c_int64, c_int64, DOUBLES, DOUBLES, DOUBLES,
                                         POINTER(SinkhornConfig), DOUBLES, DOUBLES, DOUBLES,
                                         POINTER(SinkhornInfo)],

@@ -9,7 +9,7 @@ import numpy as np
 
 from ._arrays import address, as_float32, bounded, rows_of, with_shape
 from ._errors import StepLimitError, shape_error
-from ._library import SinkhornConfig, SinkhornInfo, library
+from ._library import SemidiscreteConfig, SemidiscreteInfo, SinkhornConfig, SinkhornInfo, library
 from .context import Context, default_context
 
 
@@ -109,3 +109,66 @@ def solve_sinkhorn(cost: Any, a: Any = None, b: Any = None, *, epsilon: float = 
         converged = False
     return SinkhornPlan(plan, f, g, converged, info.iterations, info.epsilon, info.marginal_error,
                         info.transport_cost, info.regularised_cost, info.mass)
+
+
+class SemidiscretePotential(NamedTuple):
+    potential: np.ndarray  #: [m]: x goes to the row with the least |x - y_j|^2 - potential[j]
+    converged: bool
+    steps: int
+    marginal_error: float  #: chi square, an estimate
+    cost: float  #: W2 squared, an estimate
+
+
+def solve_semidiscrete(noise: Any, y: Any, weights: Any = None, *, batch: int = 1024,
+                       steps: int = 10000, learning_rate: float = 0.02, averaging: float = 0.99,
+                       tolerance: float = 1e-3, seed: int = 0, unfinished: bool = False,
+                       context: Optional[Context] = None) -> SemidiscretePotential:
+    """Transport of a whole noise distribution, a Source, to the rows y [m, dim].
+
+    Args:
+        weights: [m], the rows' shares of the noise up to a common factor; even ones if None.
+        batch: rows of noise in a step.
+        steps: at most so many.
+        learning_rate: in units of the mean squared distance.
+        averaging: what a step keeps of the mean potential.
+        tolerance: of the chi square between the shares that rows get and their own; 0: all steps.
+        unfinished: return what there is when the tolerance was not reached, instead of raising
+            StepLimitError.
+    """
+    y = rows_of('y', y, noise.dim)
+    weights = _masses('weights', weights, len(y))
+    config = SemidiscreteConfig(ctypes.sizeof(SemidiscreteConfig),
+                                bounded('batch', batch, ctypes.c_int32),
+                                bounded('seed', seed, ctypes.c_uint64),
+                                bounded('steps', steps, ctypes.c_int64), learning_rate, averaging,
+                                tolerance)
+    info = SemidiscreteInfo(ctypes.sizeof(SemidiscreteInfo))
+    potential = np.empty(len(y))
+    converged = True
+    try:
+        parent = context or default_context()
+        (noise if noise._reaches_python else parent)._call_function()(
+            library.fmatch_transport_solve_semidiscrete, parent._address, noise._address, len(y),
+            address(y), address(weights), byref(config), address(potential), byref(info))
+    except StepLimitError:
+        if not unfinished:
+            raise
+        converged = False
+    return SemidiscretePotential(potential, converged, info.steps, info.marginal_error, info.cost)
+
+
+def assign_semidiscrete(x: Any, y: Any, potential: Any = None,
+                        context: Optional[Context] = None) -> np.ndarray:
+    """For each row of x [n, dim] the row of y [m, dim] with the least |x - y_j|^2 - potential[j].
+
+    Without a potential, the nearest rows.
+    """
+    x = as_float32('x', x)
+    dim = 1 if x.ndim == 1 else x.shape[-1] if x.ndim else 0
+    x, y = rows_of('x', x, dim), rows_of('y', y, dim)
+    potential = _masses('potential', potential, len(y))
+    row = np.empty(len(x), np.int32)
+    (context or default_context())._call(
+        library.fmatch_transport_evaluate_semidiscrete, bounded('dim', dim, ctypes.c_int32), len(x),
+        address(x), len(y), address(y), address(potential), address(row))
+    return row
