@@ -1729,6 +1729,30 @@ assign_semidiscrete(const context &parent, std::int32_t dim, const std::vector<f
     return row;
 }
 
+/** For each row of plan [n, m] a column drawn by its masses; -1 for a row without mass. */
+inline std::vector<std::int32_t> draw_columns(const context &parent, std::int64_t n, std::int64_t m,
+                                              const std::vector<double> &plan, std::uint64_t seed,
+                                              std::int64_t first_row = 0)
+{
+    detail::check_size("plan", plan.size(), n * m);
+    std::vector<std::int32_t> column = detail::room<std::int32_t>(n, 1);
+    detail::check(fmatch_transport_draw_columns(parent.get(), n, m, plan.data(), seed, first_row,
+                                                column.data()));
+    return column;
+}
+
+/** The weight of conditions in the cost of transport; both costs are [n, n]. */
+inline double condition_weight(std::int64_t n, const std::vector<double> &cost,
+                               const std::vector<double> &condition_cost, double rate = 0.05)
+{
+    detail::check_size("cost", cost.size(), n * n);
+    detail::check_size("condition_cost", condition_cost.size(), n * n);
+    double weight = 0;
+    detail::check(fmatch_transport_evaluate_condition_weight(n, cost.data(), condition_cost.data(),
+                                                             rate, &weight));
+    return weight;
+}
+
 } // namespace flowmatch
 
 #endif
