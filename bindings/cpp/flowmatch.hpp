@@ -1698,16 +1698,15 @@ inline sinkhorn_plan solve_sinkhorn(const context &parent, std::int64_t n, std::
     return found;
 }
 
-/** The potential [m] of semidiscrete transport; info says how good it is, and `converged`
- * whether it is as good as asked. */
+/** The potential [m] of semidiscrete transport; info says how good it is, and `converged` whether
+ * it is as good as asked. */
 struct semidiscrete_potential {
     std::vector<double> potential;
     fmatch_semidiscrete_info info;
     bool converged;
 };
 
-/** Transport of a noise distribution to the rows of y; weights [m] are their shares, even
- * if empty.
+/** Transport of a noise distribution to the rows of y; weights [m] are their shares, even if empty.
  */
 inline semidiscrete_potential
 solve_semidiscrete(const context &parent, const source &noise, const std::vector<float> &y,
@@ -1727,8 +1726,8 @@ solve_semidiscrete(const context &parent, const source &noise, const std::vector
     return found;
 }
 
-/** For each row of x the row of y with the least |x - y_j|^2 - potential[j]; the nearest
- * without one. */
+/** For each row of x the row of y with the least |x - y_j|^2 - potential[j]; the nearest without
+ * one. */
 inline std::vector<std::int32_t>
 assign_semidiscrete(const context &parent, std::int32_t dim, const std::vector<float> &x,
                     const std::vector<float> &y,
@@ -1743,6 +1742,30 @@ assign_semidiscrete(const context &parent, std::int32_t dim, const std::vector<f
         parent.get(), dim, n, x.data(), m, y.data(), potential.empty() ? nullptr : potential.data(),
         row.data()));
     return row;
+}
+
+/** For each row of plan [n, m] a column drawn by its masses; -1 for a row without mass. */
+inline std::vector<std::int32_t> draw_columns(const context &parent, std::int64_t n, std::int64_t m,
+                                              const std::vector<double> &plan, std::uint64_t seed,
+                                              std::int64_t first_row = 0)
+{
+    detail::check_size("plan", plan.size(), n * m);
+    std::vector<std::int32_t> column = detail::room<std::int32_t>(n, 1);
+    detail::check(fmatch_transport_draw_columns(parent.get(), n, m, plan.data(), seed, first_row,
+                                                column.data()));
+    return column;
+}
+
+/** The weight of conditions in the cost of transport; both costs are [n, n]. */
+inline double condition_weight(std::int64_t n, const std::vector<double> &cost,
+                               const std::vector<double> &condition_cost, double rate = 0.05)
+{
+    detail::check_size("cost", cost.size(), n * n);
+    detail::check_size("condition_cost", condition_cost.size(), n * n);
+    double weight = 0;
+    detail::check(fmatch_transport_evaluate_condition_weight(n, cost.data(), condition_cost.data(),
+                                                             rate, &weight));
+    return weight;
 }
 
 } // namespace flowmatch

@@ -221,6 +221,45 @@ FMATCH_API FMATCH_WARN_UNUSED fmatch_status fmatch_transport_evaluate_semidiscre
     fmatch_context *context, int32_t dim, int64_t n, const float *x, int64_t m, const float *y,
     const double *potential, int32_t *row);
 
+/**
+ * The weight w of conditions in the cost C + w K at which a share `rate` of all pairs (i, j) has
+ * C_ij + w K_ij <= C_jj: C_jj is the cost of data j with the noise it came with, and K_ij the
+ * distance between the conditions of i and j. Cheng and Schwing, "The Curse of Conditions", 2025
+ * (C2OT), section 3.3: 0 if the share is no more than that at w = 0; else doubled from 100 while
+ * there are more, and bisected until the share is within 1e-3 of the rate. Where the share jumps
+ * over the rate, the least weight with a share below. The pairs (j, j) count when K_jj = 0, so that
+ * a rate below 1 / n cannot be reached; then, as wherever it takes more than that, the weight is
+ * 1e8.
+ *
+ * @param n               rows and columns, 1 to 65536.
+ * @param cost            [n, n], finite.
+ * @param condition_cost  [n, n], finite, >= 0: for instance squared distances.
+ * @param rate            in (0, 1]; 0.05 in the paper.
+ * @param weight          written.
+ *
+ * @return FMATCH_OK · FMATCH_ERROR_ARGUMENT · FMATCH_ERROR_NOT_FINITE.
+ */
+FMATCH_API FMATCH_WARN_UNUSED fmatch_status fmatch_transport_evaluate_condition_weight(
+    int64_t n, const double *cost, const double *condition_cost, double rate, double *weight);
+
+/**
+ * Draw from a plan: for each row i a column j with probability P_ij / sum_j P_ij. Row i depends on
+ * (seed, first_row + i) and its own masses alone.
+ *
+ * @param context    whose instruction set is used.
+ * @param n          rows, >= 0.
+ * @param m          columns, 1 to 2^31 - 1.
+ * @param plan       [n, m], finite, >= 0; rows need not have equal masses.
+ * @param seed       any value.
+ * @param first_row  index of the first row in the stream of this seed, 0 to 2^44 - n.
+ * @param column     [n], written; -1 for a row without mass.
+ *
+ * @return FMATCH_OK · FMATCH_ERROR_ARGUMENT · FMATCH_ERROR_NOT_FINITE.
+ */
+FMATCH_API FMATCH_WARN_UNUSED fmatch_status
+fmatch_transport_draw_columns(fmatch_context *context, int64_t n, int64_t m, const double *plan,
+                              uint64_t seed, int64_t first_row, int32_t *column);
+
 #ifdef __cplusplus
 }
 #endif

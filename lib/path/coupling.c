@@ -4,6 +4,8 @@
 #include "base/log.h"
 #include "base/status.h"
 #include "path/assignment.h"
+#include "path/conditional_cost.h"
+#include "path/plan.h"
 #include "path/semidiscrete.h"
 #include "path/sinkhorn.h"
 #include "path/transport_settings.h"
@@ -23,9 +25,10 @@ struct coupling {
     struct assignment assignment;
     fmatch_sinkhorn_config entropic;
     struct sinkhorn sinkhorn;
-    double *cost;       /* [rows, rows] */
-    double *plan;       /* [rows, rows]; NULL where none is drawn from */
-    double *potentials; /* [2, rows] */
+    double *cost;           /* [rows, rows] */
+    double *condition_cost; /* [rows, rows]; NULL where conditions have no weight */
+    double *plan;           /* [rows, rows]; NULL where none is drawn from */
+    double *potentials;     /* [2, rows] */
     fmatch_semidiscrete_config semidiscrete;
     struct coupling_target stored;
     double *potential; /* [m] of the stored rows */
@@ -168,6 +171,11 @@ static fmatch_status hold_memory(struct coupling *c)
     }
     RETURN_IF_FAILED(assignment_create(&c->assignment, allocator, n));
     c->cost = allocation_create(allocator, n * n, sizeof *c->cost);
+    if (c->weighted) {
+        c->condition_cost = allocation_create(allocator, n * n, sizeof *c->condition_cost);
+        if (!c->condition_cost)
+            return status_no_memory((size_t)(n * n) * sizeof *c->condition_cost);
+    }
     c->noise = allocation_create(allocator, n * (2 * dim + columns + 1), sizeof *c->noise);
     c->origin = allocation_create(allocator, 4 * n, sizeof *c->origin);
     if (!c->cost || !c->noise || !c->origin)
@@ -278,6 +286,7 @@ void coupling_destroy(struct coupling *c)
     allocation_destroy(allocator, c->potential);
     allocation_destroy(allocator, c->potentials);
     allocation_destroy(allocator, c->plan);
+    allocation_destroy(allocator, c->condition_cost);
     allocation_destroy(allocator, c->cost);
     sinkhorn_destroy(&c->sinkhorn, allocator);
     assignment_destroy(&c->assignment, allocator);
@@ -319,57 +328,21 @@ static double condition_distance(const struct coupling *c, const struct block *b
     return sum;
 }
 
-/* Share of pairs that are as cheap as their data with the noise it came with. */
-static double share_of_cheap(const struct coupling *c, const struct block *b, double weight)
-{
-    const double *cost = c->cost;
-    int64_t count = 0;
-    for (int64_t i = 0; i < b->n; i++)
-        for (int64_t j = 0; j < b->n; j++) {
-            const double own = cost[j * b->n + j], here = cost[i * b->n + j];
-            count += here <= own && here + weight * condition_distance(c, b, i, j) <= own;
-        }
-    return (double)count / ((double)b->n * (double)b->n);
-}
-
-/* The weight at which that share is the rate: Cheng and Schwing 2025, section 3.3. Doubled from 100
- * while too many are cheap, then halved. */
-static double adaptive_weight(const struct coupling *c, const struct block *b)
-{
-    const double rate = c->config.condition_rate, tolerance = 1e-3, most = 1e8;
-    double low = 0.0, high = 100.0;
-    if (share_of_cheap(c, b, 0.0) < rate)
-        return 0.0;
-    while (share_of_cheap(c, b, high) > rate) {
-        if (high >= most)
-            return most;
-        low = high;
-        high *= 2.0;
-    }
-    while (high - low > tolerance * high) {
-        const double middle = 0.5 * (low + high);
-        const double share = share_of_cheap(c, b, middle);
-        if (fabs(share - rate) <= tolerance)
-            return middle;
-        if (share > rate)
-            low = middle;
-        else
-            high = middle;
-    }
-    return high;
-}
-
 static void fill_cost(struct coupling *c, const struct block *b)
 {
-    assignment_fill_cost(&c->assignment, c->shape.dim, b->n, b->noise, b->n, b->target, c->cost);
+    const int64_t n = b->n;
+    assignment_fill_cost(&c->assignment, c->shape.dim, n, b->noise, n, b->target, c->cost);
     if (!c->weighted || !b->condition)
         return;
-    const double weight = c->config.condition == FMATCH_CONDITION_COUPLING_WEIGHT
-                              ? c->config.condition_weight
-                              : adaptive_weight(c, b);
-    for (int64_t i = 0; weight > 0.0 && i < b->n; i++)
-        for (int64_t j = 0; j < b->n; j++)
-            c->cost[i * b->n + j] += weight * condition_distance(c, b, i, j);
+    for (int64_t i = 0; i < n; i++)
+        for (int64_t j = 0; j < n; j++)
+            c->condition_cost[i * n + j] = condition_distance(c, b, i, j);
+    const double weight =
+        c->config.condition == FMATCH_CONDITION_COUPLING_WEIGHT
+            ? c->config.condition_weight
+            : conditional_cost_weight(n, c->cost, c->condition_cost, c->config.condition_rate);
+    for (int64_t i = 0; i < n * n; i++)
+        c->cost[i] += weight * c->condition_cost[i];
 }
 
 /* ---- pairs of a block, by kind ---- */
@@ -436,46 +409,37 @@ static fmatch_status solve_entropic(struct coupling *c, int64_t n)
         NUMBER(result.marginal_error), (long long)result.iterations, NUMBER(s->tolerance));
 }
 
-/* First j at which the sum of mass[0] to mass[j] exceeds `wanted`. */
-static int32_t draw_by_mass(int64_t n, const double *mass, double wanted)
-{
-    int32_t last = 0;
-    double sum = 0.0;
-    for (int32_t j = 0; j < n; j++) {
-        sum += mass[j];
-        if (mass[j] > 0.0)
-            last = j;
-        if (sum > wanted)
-            return j;
-    }
-    return last; /* by rounding of the sum */
-}
+/* Elements of the stream from which unbalanced plans draw noise rows, beyond all those for data. */
+#define NOISE_DRAWS ((int64_t)1 << 45)
 
-static double sum_of(int64_t n, const double *mass)
+/* Rows of the plan by their masses. */
+static void draw_noise_rows(struct coupling *c, const struct draws *draws, int64_t n,
+                            int32_t *noise_row)
 {
-    double sum = 0.0;
-    for (int64_t j = 0; j < n; j++)
-        sum += mass[j];
-    return sum;
+    double *mass = c->potentials; /* which are no longer needed */
+    for (int64_t i = 0; i < n; i++) {
+        mass[i] = 0.0;
+        for (int64_t j = 0; j < n; j++)
+            mass[i] += c->plan[i * n + j];
+    }
+    for (int64_t k = 0; k < n; k++)
+        plan_draw_columns(1, n, mass, draws->stream, NOISE_DRAWS + draws->first + k, noise_row + k);
 }
 
 /* Each noise row with a data row of its row of the plan. Where the plan's rows have different
- * masses, the noise row is drawn first. */
+ * masses, the noise rows are drawn first. */
 static void pair_by_plan(struct coupling *c, const struct draws *draws, int64_t n,
                          int32_t *noise_row, int32_t *target_row)
 {
-    double *mass = c->potentials; /* no longer needed */
-    for (int64_t i = 0; i < n; i++)
-        mass[i] = sum_of(n, c->plan + i * n);
-    const bool balanced = c->config.kind == FMATCH_COUPLING_ENTROPIC;
-    const double all = sum_of(n, mass);
-    random_stream_uniform(draws->stream, 0, (uint64_t)draws->first, n, c->uniform);
-    for (int32_t k = 0; k < n; k++)
-        noise_row[k] = balanced ? k : draw_by_mass(n, mass, all * c->uniform[k]);
-    random_stream_uniform(draws->stream, 1, (uint64_t)draws->first, n, c->uniform);
-    for (int64_t k = 0; k < n; k++) {
-        const int64_t i = noise_row[k];
-        target_row[k] = draw_by_mass(n, c->plan + i * n, mass[i] * c->uniform[k]);
+    if (c->config.kind == FMATCH_COUPLING_UNBALANCED)
+        draw_noise_rows(c, draws, n, noise_row);
+    for (int32_t k = 0; k < n; k++) {
+        if (c->config.kind == FMATCH_COUPLING_ENTROPIC || noise_row[k] < 0)
+            noise_row[k] = k;
+        plan_draw_columns(1, n, c->plan + (int64_t)noise_row[k] * n, draws->stream,
+                          draws->first + k, target_row + k);
+        if (target_row[k] < 0) /* a row whose mass is below the smallest number */
+            target_row[k] = noise_row[k];
     }
 }
 

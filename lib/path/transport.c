@@ -5,6 +5,8 @@
 #include "base/status.h"
 #include "context/context.h"
 #include "path/assignment.h"
+#include "path/conditional_cost.h"
+#include "path/plan.h"
 #include "path/semidiscrete.h"
 #include "path/sinkhorn.h"
 #include "path/transport_settings.h"
@@ -403,5 +405,56 @@ fmatch_status fmatch_transport_evaluate_semidiscrete(fmatch_context *context, in
         return status_no_memory((size_t)n * sizeof *least);
     semidiscrete_assign(context, dim, n, x, m, y, potential, row, least);
     allocation_destroy(&context->allocator, least);
+    return FMATCH_OK;
+}
+
+/* ---- conditions ---- */
+
+static fmatch_status check_not_negative(const char *name, int64_t rows, int64_t columns,
+                                        const double *values)
+{
+    RETURN_IF_FAILED(check_doubles(name, rows, columns, values));
+    for (int64_t k = 0; k < rows * columns; k++)
+        if (values[k] < 0.0)
+            return status_fail(
+                FMATCH_ERROR_ARGUMENT, "%s: row %lld, column %lld is %s; it must be at least 0",
+                name, (long long)(k / columns), (long long)(k % columns), NUMBER(values[k]));
+    return FMATCH_OK;
+}
+
+fmatch_status fmatch_transport_evaluate_condition_weight(int64_t n, const double *cost,
+                                                         const double *condition_cost, double rate,
+                                                         double *weight)
+{
+    status_begin();
+    CHECK_RANGE("n", n, 1, ASSIGNMENT_N_MAX);
+    CHECK_NOT_NULL(cost);
+    CHECK_NOT_NULL(condition_cost);
+    RETURN_IF_FAILED(
+        configuration_check_double("rate", rate, (struct interval){0, 1, true, false}));
+    CHECK_NOT_NULL(weight);
+    RETURN_IF_FAILED(check_doubles("cost", n, n, cost));
+    RETURN_IF_FAILED(check_not_negative("condition_cost", n, n, condition_cost));
+    *weight = conditional_cost_weight(n, cost, condition_cost, rate);
+    return FMATCH_OK;
+}
+
+/* ---- draws ---- */
+
+fmatch_status fmatch_transport_draw_columns(fmatch_context *context, int64_t n, int64_t m,
+                                            const double *plan, uint64_t seed, int64_t first_row,
+                                            int32_t *column)
+{
+    status_begin();
+    CHECK_NOT_NULL(context);
+    CHECK_RANGE("m", m, 1, INT32_MAX);
+    CHECK_RANGE("n", n, 0, SOURCE_ROWS_MAX / m);
+    CHECK_RANGE("first_row", first_row, 0, SOURCE_ROWS_MAX - n);
+    CHECK_NOT_NULL(plan);
+    CHECK_NOT_NULL(column);
+    RETURN_IF_FAILED(check_not_negative("plan", n, m, plan));
+    const struct random_stream stream = {
+        .kernels = context->kernels, .seed = seed, .stream = STREAM_TRANSPORT_PLAN};
+    plan_draw_columns(n, m, plan, &stream, first_row, column);
     return FMATCH_OK;
 }

@@ -440,6 +440,121 @@ static void bad_input_is_refused(void **state)
         FMATCH_ERROR_ARGUMENT);
 }
 
+/* ---- draws and conditions ---- */
+
+/* Counts within Z standard deviations, which a right sampler leaves at one entry with probability
+ * FALSE_ALARM; entries of no mass are never drawn, and a row without mass has no column. */
+static void columns_follow_the_plan(void **state)
+{
+    enum { ROWS = 20000, M = 7 };
+    static const double masses[M] = {0, 3, 0.5, 0, 2, 0.001, 0};
+    double *plan = calloc(ROWS * M, sizeof *plan), total = 5.501;
+    int32_t *column = calloc(ROWS, sizeof *column), *again = calloc(ROWS, sizeof *again);
+    int counts[M] = {0};
+    for (int i = 0; i < ROWS * M; i++)
+        plan[i] = masses[i % M] * (1 + i / M); /* rows of different mass */
+    expect_ok(fmatch_transport_draw_columns(context_of(state), ROWS, M, plan, 9, 0, column));
+    for (int i = 0; i < ROWS; i++) {
+        expect_that(column[i] >= 0 && column[i] < M, "row %d has column %d", i, column[i]);
+        counts[column[i]]++;
+    }
+    for (int j = 0; j < M; j++) {
+        const double p = masses[j] / total;
+        expect_that(fabs(counts[j] - ROWS * p) <= Z * sqrt(ROWS * p * (1 - p)) + 1e-9,
+                    "column %d is drawn %d times of %d", j, counts[j], ROWS);
+    }
+    expect_ok(fmatch_transport_draw_columns(context_of(state), ROWS - 500, M, plan + 500 * M, 9,
+                                            500, again));
+    assert_memory_equal(again, column + 500, (ROWS - 500) * sizeof *column);
+    expect_ok(fmatch_transport_draw_columns(context_of(state), 500, M, plan, 10, 0, again));
+    expect_that(memcmp(again, column, 500 * sizeof *column) != 0, "another seed, the same columns");
+    memset(plan, 0, M * sizeof *plan);
+    expect_ok(fmatch_transport_draw_columns(context_of(state), 2, M, plan, 9, 0, again));
+    assert_int_equal(again[0], -1);
+    assert_int_equal(again[1], column[1]);
+    plan[M + 2] = -1;
+    expect_status(fmatch_transport_draw_columns(context_of(state), 2, M, plan, 9, 0, again),
+                  FMATCH_ERROR_ARGUMENT);
+    expect_detail("plan", "row 1", "column 2", "-1");
+    plan[M + 2] = NAN;
+    expect_status(fmatch_transport_draw_columns(context_of(state), 2, M, plan, 9, 0, again),
+                  FMATCH_ERROR_NOT_FINITE);
+    expect_status(fmatch_transport_draw_columns(context_of(state), 2, 0, plan, 9, 0, again),
+                  FMATCH_ERROR_ARGUMENT);
+    expect_status(fmatch_transport_draw_columns(context_of(state), 1, M, plan, 9, -1, again),
+                  FMATCH_ERROR_ARGUMENT);
+    expect_status(fmatch_transport_draw_columns(NULL, 1, M, plan, 9, 0, again),
+                  FMATCH_ERROR_ARGUMENT);
+    expect_status(fmatch_transport_draw_columns(context_of(state), 1, M, NULL, 9, 0, again),
+                  FMATCH_ERROR_ARGUMENT);
+    expect_status(fmatch_transport_draw_columns(context_of(state), 1, M, plan, 9, 0, NULL),
+                  FMATCH_ERROR_ARGUMENT);
+    free(again);
+    free(column);
+    free(plan);
+}
+
+/* The pairs off the diagonal become too dear one after the other: pair (i, j) at the weight (C_jj -
+ * C_ij) / K_ij. So the share is a count over these weights, sorted here. */
+static void condition_weight_balances_the_share(void **state)
+{
+    (void)state;
+    enum { N = 50 };
+    double *cost = calloc(N * N, sizeof *cost), *condition = calloc(N * N, sizeof *condition), w;
+    float *u = floats(2 * N * N);
+    fill_scattered(u, 2 * N * N, 0, 1, 3);
+    for (int i = 0; i < N; i++)
+        for (int j = 0; j < N; j++) {
+            cost[i * N + j] = 1000.0 * u[i * N + j];
+            condition[i * N + j] = i == j ? 0 : 0.1 + u[N * N + i * N + j];
+        }
+    for (double rate = 0.03; rate < 0.6; rate += 0.05) {
+        expect_ok(fmatch_transport_evaluate_condition_weight(N, cost, condition, rate, &w));
+        int pairs = N, at_zero = N;
+        for (int i = 0; i < N; i++)
+            for (int j = 0; j < N; j++) {
+                const double slack = cost[j * N + j] - cost[i * N + j];
+                pairs += i != j && slack >= 0 && slack / condition[i * N + j] >= w;
+                at_zero += i != j && slack >= 0;
+            }
+        if (at_zero < rate * N * N)
+            expect_close(w, 0, 0, "rate %g", rate);
+        else
+            expect_close((double)pairs / (N * N), rate, 1.1e-3, "share at rate %g, weight %g", rate,
+                         w);
+    }
+    /* Below 1 / N, no weight is enough; nor is any where conditions are equal. */
+    expect_ok(fmatch_transport_evaluate_condition_weight(N, cost, condition, 0.5 / N, &w));
+    expect_close(w, 1e8, 0, "a rate out of reach");
+    memset(condition, 0, N * N * sizeof *condition);
+    expect_ok(fmatch_transport_evaluate_condition_weight(N, cost, condition, 0.05, &w));
+    expect_close(w, 1e8, 0, "equal conditions");
+    expect_ok(fmatch_transport_evaluate_condition_weight(N, cost, condition, 1, &w));
+    expect_close(w, 0, 0, "rate 1");
+
+    expect_status(fmatch_transport_evaluate_condition_weight(N, cost, condition, 0, &w),
+                  FMATCH_ERROR_ARGUMENT);
+    expect_detail("rate", "0");
+    expect_status(fmatch_transport_evaluate_condition_weight(0, cost, condition, 0.1, &w),
+                  FMATCH_ERROR_ARGUMENT);
+    condition[3] = -1;
+    expect_status(fmatch_transport_evaluate_condition_weight(N, cost, condition, 0.1, &w),
+                  FMATCH_ERROR_ARGUMENT);
+    expect_detail("condition_cost", "column 3", "-1");
+    cost[N] = NAN;
+    expect_status(fmatch_transport_evaluate_condition_weight(N, cost, condition, 0.1, &w),
+                  FMATCH_ERROR_NOT_FINITE);
+    expect_status(fmatch_transport_evaluate_condition_weight(N, NULL, condition, 0.1, &w),
+                  FMATCH_ERROR_ARGUMENT);
+    expect_status(fmatch_transport_evaluate_condition_weight(N, cost, NULL, 0.1, &w),
+                  FMATCH_ERROR_ARGUMENT);
+    expect_status(fmatch_transport_evaluate_condition_weight(N, cost, condition, 0.1, NULL),
+                  FMATCH_ERROR_ARGUMENT);
+    free(u);
+    free(condition);
+    free(cost);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -455,6 +570,8 @@ int main(void)
         world_test(too_few_iterations_are_told),
         world_test(epsilon_may_be_relative),
         world_test(bad_entropic_input_is_refused),
+        world_test(columns_follow_the_plan),
+        cmocka_unit_test(condition_weight_balances_the_share),
     };
     return cmocka_run_group_tests_name("transport", tests, NULL, NULL);
 }

@@ -657,6 +657,15 @@ void batches_are_transported()
     expect(flowmatch::assign_semidiscrete(context, 1, {0.25f}, {-1, 2}) ==
                std::vector<std::int32_t>({0}),
            "the nearest row", "another", "0");
+
+    expect(flowmatch::draw_columns(context, 3, 2, {0, 1, 2, 0, 0, 0}, 1) ==
+               std::vector<std::int32_t>({1, 0, -1}),
+           "columns of a plan", "others", "1 0 -1");
+    /* The diagonal alone is half of the pairs: no weight makes them fewer. */
+    expect_equal("weight of conditions",
+                 flowmatch::condition_weight(2, {1, 5, 1, 5}, {0, 1, 1, 0}, 0.25), 1e8);
+    expect_equal("weight that is not needed",
+                 flowmatch::condition_weight(2, {1, 5, 1, 5}, {0, 1, 1, 0}, 1), 0.0);
 }
 
 void paths_times_and_couplings()

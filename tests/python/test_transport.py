@@ -82,6 +82,31 @@ def test_semidiscrete_shares_the_noise():
         fm.transport.solve_semidiscrete(noise, y, [1, 2])
 
 
+def test_columns_are_drawn_from_a_plan():
+    plan = np.tile([0.0, 0.25, 0, 0.5], (8000, 1))
+    columns = fm.transport.draw_columns(plan, seed=4)
+    counts = np.bincount(columns, minlength=4)
+    assert counts[0] == counts[2] == 0
+    assert abs(counts[1] - 8000 / 3) < 4.9 * np.sqrt(8000 * 2 / 9)  # false alarms: 1e-6
+    assert np.array_equal(columns[10:], fm.transport.draw_columns(plan[10:], seed=4, first_row=10))
+    assert list(fm.transport.draw_columns([[0, 0]])) == [-1]
+    with pytest.raises(fm.ShapeError, match='plan'):
+        fm.transport.draw_columns([1, 2])
+
+
+def test_the_weight_of_conditions():
+    rng = np.random.default_rng(5)
+    cost = rng.uniform(size=(60, 60))
+    condition = (rng.normal(size=(60, 1)) - rng.normal(size=60)) ** 2
+    np.fill_diagonal(condition, 0)
+    weight = fm.transport.condition_weight(cost, condition)
+    share = np.mean(cost + weight * condition <= np.diag(cost))
+    assert weight > 0 and abs(share - 0.05) <= 1e-3
+    assert fm.transport.condition_weight(cost, condition, rate=1) == 0
+    with pytest.raises(fm.ShapeError, match='condition_cost'):
+        fm.transport.condition_weight(cost, condition[:10])
+
+
 def test_shapes_are_checked():
     with pytest.raises(fm.ShapeError, match='cost'):
         solve(np.zeros((2, 3)))

@@ -230,6 +230,11 @@ class SinkhornInfo(Structure):
                 ('regularised_cost', c_double), ('mass', c_double)]
 
 
+class SemidiscreteConfig(Structure):
+    _fields_ = [('struct_size', c_uint32), ('batch', c_int32), ('seed', c_uint64),
+                ('steps', c_int64), ('learning_rate', c_double), ('averaging', c_double),
+                ('tolerance', c_double)]
+
 class SemidiscreteInfo(Structure):
     _fields_ = [('struct_size', c_uint32), ('flags', c_uint32), ('steps', c_int64),
                 ('marginal_error', c_double), ('cost', c_double)]
@@ -393,6 +398,10 @@ FUNCTIONS: Dict[str, List[Any]] = {
 
     'fmatch_semidiscrete_config_init_sized': [None, POINTER(SemidiscreteConfig), c_size_t],
     'fmatch_sinkhorn_config_init_sized': [None, POINTER(SinkhornConfig), c_size_t],
+    'fmatch_transport_draw_columns': [STATUS, HANDLE, c_int64, c_int64, DOUBLES, c_uint64, c_int64,
+                                      INTEGERS],
+    'fmatch_transport_evaluate_condition_weight': [STATUS, c_int64, DOUBLES, DOUBLES, c_double,
+                                                   DOUBLES],
     'fmatch_transport_evaluate_semidiscrete': [STATUS, HANDLE, c_int32, c_int64, FLOATS, c_int64,
                                                FLOATS, DOUBLES, INTEGERS],
     'fmatch_transport_solve_assignment': [STATUS, HANDLE, c_int64, DOUBLES, INTEGERS, DOUBLES],

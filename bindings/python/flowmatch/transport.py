@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, Optional
 import numpy as np
 
 from ._arrays import address, as_float32, bounded, rows_of, with_shape
+from ._calls import call
 from ._errors import StepLimitError, shape_error
 from ._library import SemidiscreteConfig, SemidiscreteInfo, SinkhornConfig, SinkhornInfo, library
 from .context import Context, default_context
@@ -172,3 +173,36 @@ def assign_semidiscrete(x: Any, y: Any, potential: Any = None,
         library.fmatch_transport_evaluate_semidiscrete, bounded('dim', dim, ctypes.c_int32), len(x),
         address(x), len(y), address(y), address(potential), address(row))
     return row
+
+
+def draw_columns(plan: Any, seed: int = 0, first_row: int = 0,
+                 context: Optional[Context] = None) -> np.ndarray:
+    """For each row of plan [n, m] a column, with probability plan[i, j] / plan[i].sum().
+
+    Row i depends on (seed, first_row + i); -1 for a row without mass.
+    """
+    plan = np.ascontiguousarray(plan, dtype=np.float64)
+    if plan.ndim != 2:
+        raise shape_error(f'plan has {plan.ndim} axes; it must have two')
+    column = np.empty(len(plan), np.int32)
+    (context or default_context())._call(
+        library.fmatch_transport_draw_columns, *plan.shape, address(plan),
+        bounded('seed', seed, ctypes.c_uint64), bounded('first_row', first_row, ctypes.c_int64),
+        address(column))
+    return column
+
+
+def condition_weight(cost: Any, condition_cost: Any, rate: float = 0.05) -> float:
+    """The weight w at which a share `rate` of pairs has cost[i, j] + w condition_cost[i, j] <= cost[j, j].
+
+    Both are [n, n]; cost[j, j] belongs to data j and the noise it came with (C2OT).
+    """
+    cost, condition_cost = _costs(cost), _costs(condition_cost)
+    n = len(cost)
+    for name, array in (('cost', cost), ('condition_cost', condition_cost)):
+        if array.shape != (n, n):
+            raise shape_error(f'{name} has shape {array.shape}; it must be ({n}, {n})')
+    weight = c_double()
+    call(library.fmatch_transport_evaluate_condition_weight, n, address(cost),
+         address(condition_cost), rate, byref(weight))
+    return weight.value
