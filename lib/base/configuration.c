@@ -71,3 +71,23 @@ fmatch_status configuration_check_double(const char *name, double value, struct 
                        NUMBER(value), range.open_below ? '(' : '[', NUMBER(range.lowest),
                        NUMBER(range.highest), range.open_above ? ')' : ']');
 }
+
+fmatch_status configuration_check_settings(void *config, int32_t kind,
+                                           const struct configuration_setting *settings,
+                                           int32_t count)
+{
+    for (int32_t i = 0; i < count; i++) {
+        const struct configuration_setting *s = &settings[i];
+        double *value = (double *)(void *)((char *)config + s->offset);
+        if (s->kind != kind && *value == 0.0)
+            continue;
+        if (s->kind != kind)
+            return status_fail(FMATCH_ERROR_ARGUMENT,
+                               "%s is %s; it is a setting of another kind and must be 0", s->name,
+                               NUMBER(*value));
+        if (*value == 0.0)
+            *value = s->instead;
+        RETURN_IF_FAILED(configuration_check_double(s->name, *value, s->range));
+    }
+    return FMATCH_OK;
+}

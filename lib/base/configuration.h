@@ -32,4 +32,19 @@ struct interval {
 };
 fmatch_status configuration_check_double(const char *name, double value, struct interval range);
 
+/* A double that belongs to one kind of the struct it is in: 0 stands for `instead` there, and is
+ * all that another kind may have. */
+struct configuration_setting {
+    const char *name;
+    size_t offset; /* in the struct */
+    int32_t kind;
+    struct interval range;
+    double instead;
+};
+
+/* Checks and completes the settings of a struct of a kind. */
+fmatch_status configuration_check_settings(void *config, int32_t kind,
+                                           const struct configuration_setting *settings,
+                                           int32_t count);
+
 #endif

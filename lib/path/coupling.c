@@ -5,6 +5,7 @@
 #include "base/status.h"
 #include "path/assignment.h"
 #include "path/conditional_cost.h"
+#include "path/coupling_settings.h"
 #include "path/plan.h"
 #include "path/semidiscrete.h"
 #include "path/sinkhorn.h"
@@ -13,23 +14,18 @@
 #include <math.h>
 #include <string.h>
 
-enum { ROWS_MAX = 16384 };
-
 struct coupling {
     fmatch_context *context;
-    fmatch_coupling_config config;
-    fmatch_coupling_callbacks callbacks;
+    struct coupling_settings settings;
     struct coupling_shape shape;
     int64_t rows;            /* coupled at once */
     bool by_class, weighted; /* labels among themselves; distances of conditions count */
     struct assignment assignment;
-    fmatch_sinkhorn_config entropic;
     struct sinkhorn sinkhorn;
     double *cost;           /* [rows, rows] */
     double *condition_cost; /* [rows, rows]; NULL where conditions have no weight */
     double *plan;           /* [rows, rows]; NULL where none is drawn from */
     double *potentials;     /* [2, rows] */
-    fmatch_semidiscrete_config semidiscrete;
     struct coupling_target stored;
     double *potential; /* [m] of the stored rows */
     /* Rows of one class, side by side, and where they came from. */
@@ -38,134 +34,15 @@ struct coupling {
     float *uniform;
 };
 
-/* ---- the configuration ---- */
-
-void fmatch_coupling_config_init_sized(fmatch_coupling_config *config, size_t size)
-{
-    const fmatch_coupling_config recommended = {.kind = FMATCH_COUPLING_INDEPENDENT,
-                                                .condition_rate = 0.05};
-    configuration_write(config, size, &recommended, sizeof recommended);
-}
-
-static fmatch_status check_condition(const fmatch_coupling_config *c,
-                                     const struct coupling_shape *shape)
-{
-    const int32_t plain = shape->condition_dim - (shape->classes > 0);
-    CHECK_RANGE("coupling->condition", c->condition, FMATCH_CONDITION_COUPLING_AUTO,
-                FMATCH_CONDITION_COUPLING_NONE);
-    const bool weight = c->condition == FMATCH_CONDITION_COUPLING_WEIGHT;
-    const bool adaptive = c->condition == FMATCH_CONDITION_COUPLING_ADAPTIVE;
-    if (c->condition == FMATCH_CONDITION_COUPLING_CLASSES && shape->classes == 0)
-        return status_fail(FMATCH_ERROR_ARGUMENT,
-                           "coupling->condition is CLASSES; the conditions have no labels");
-    if ((weight || adaptive) && plain == 0)
-        return status_fail(
-            FMATCH_ERROR_ARGUMENT,
-            "coupling->condition is %s; there is no column of a condition that is no "
-            "label",
-            weight ? "WEIGHT" : "ADAPTIVE");
-    const struct interval positive = {.lowest = 0, .highest = 1e30};
-    const struct interval share = {.lowest = 0, .highest = 1, .open_below = true};
-    RETURN_IF_FAILED(
-        configuration_check_double("coupling->condition_weight", c->condition_weight, positive));
-    if (!weight && c->condition_weight > 0)
-        return status_fail(FMATCH_ERROR_ARGUMENT,
-                           "coupling->condition_weight is %s; it is for "
-                           "FMATCH_CONDITION_COUPLING_WEIGHT",
-                           NUMBER(c->condition_weight));
-    return configuration_check_double("coupling->condition_rate", c->condition_rate, share);
-}
-
-static fmatch_status check_callbacks(const fmatch_coupling_config *c)
-{
-    if ((c->kind == FMATCH_COUPLING_CALLBACK) != (c->callbacks != NULL))
-        return status_fail(FMATCH_ERROR_ARGUMENT, "coupling->callbacks is %s",
-                           c->callbacks ? "not NULL; it is for FMATCH_COUPLING_CALLBACK"
-                                        : "NULL; FMATCH_COUPLING_CALLBACK needs it");
-    if (!c->callbacks)
-        return FMATCH_OK;
-    RETURN_IF_FAILED(configuration_check_flags("coupling->callbacks->flags", c->callbacks->flags));
-    if (!c->callbacks->pair)
-        return status_fail(FMATCH_ERROR_ARGUMENT, "coupling->callbacks->pair is NULL");
-    return FMATCH_OK;
-}
-
-static bool is_entropic(int32_t kind)
-{
-    return kind == FMATCH_COUPLING_ENTROPIC || kind == FMATCH_COUPLING_UNBALANCED;
-}
-
-/* Reads the solver's settings, defaults filled in. */
-static fmatch_status read_sinkhorn(const fmatch_coupling_config *c, fmatch_sinkhorn_config *s)
-{
-    if (!is_entropic(c->kind))
-        return c->sinkhorn ? status_fail(FMATCH_ERROR_ARGUMENT,
-                                         "coupling->sinkhorn is not NULL; it is for ENTROPIC and "
-                                         "UNBALANCED")
-                           : FMATCH_OK;
-    RETURN_IF_FAILED(transport_read_sinkhorn(c->sinkhorn, s));
-    if (!c->sinkhorn)
-        s->tolerance = 1e-3; /* pairs are draws, which no finer plan makes better */
-    const bool free = isfinite(s->rho);
-    if (free != (c->kind == FMATCH_COUPLING_UNBALANCED))
-        return status_fail(FMATCH_ERROR_ARGUMENT, "coupling->sinkhorn->rho is %s; %s",
-                           NUMBER(free ? s->rho : 0.0),
-                           free ? "it is for FMATCH_COUPLING_UNBALANCED"
-                                : "FMATCH_COUPLING_UNBALANCED needs one above 0");
-    return FMATCH_OK;
-}
-
-static fmatch_status read_semidiscrete(const fmatch_coupling_config *c,
-                                       const struct coupling_shape *shape,
-                                       fmatch_semidiscrete_config *s)
-{
-    if (c->kind != FMATCH_COUPLING_SEMIDISCRETE)
-        return c->semidiscrete ? status_fail(FMATCH_ERROR_ARGUMENT,
-                                             "coupling->semidiscrete is not NULL; it is for "
-                                             "SEMIDISCRETE")
-                               : FMATCH_OK;
-    if (shape->condition_dim > 0 && c->condition != FMATCH_CONDITION_COUPLING_NONE)
-        return status_fail(FMATCH_ERROR_UNSUPPORTED,
-                           "coupling->kind is SEMIDISCRETE, which leaves conditions out; "
-                           "coupling->condition must then be NONE");
-    return transport_read_semidiscrete(c->semidiscrete, s);
-}
-
-static fmatch_status check_config(const fmatch_coupling_config *c,
-                                  const struct coupling_shape *shape)
-{
-    CHECK_RANGE("coupling->kind", c->kind, FMATCH_COUPLING_INDEPENDENT, FMATCH_COUPLING_CALLBACK);
-    CHECK_RANGE("coupling->pairing", c->pairing, FMATCH_PAIRING_PERMUTATION,
-                FMATCH_PAIRING_REPLACEMENT);
-    RETURN_IF_FAILED(configuration_check_flags("coupling->flags", c->flags));
-    RETURN_IF_FAILED(check_callbacks(c));
-    if (c->kind == FMATCH_COUPLING_INDEPENDENT)
-        return FMATCH_OK;
-    if (c->pairing != FMATCH_PAIRING_PERMUTATION && c->kind != FMATCH_COUPLING_EXACT)
-        return status_fail(FMATCH_ERROR_ARGUMENT,
-                           "coupling->pairing is REPLACEMENT; it is for FMATCH_COUPLING_EXACT");
-    CHECK_RANGE("config->batch", shape->batch, 1, INT32_MAX);
-    CHECK_RANGE("coupling->batch", c->batch, 0, ROWS_MAX);
-    if (c->batch > 0 && c->batch % shape->batch != 0)
-        return status_fail(FMATCH_ERROR_ARGUMENT,
-                           "coupling->batch is %d; it must be a multiple of the training's, %lld",
-                           (int)c->batch, (long long)shape->batch);
-    if (c->batch == 0 && shape->batch > ROWS_MAX)
-        return status_fail(FMATCH_ERROR_ARGUMENT,
-                           "batch is %lld; at most %d rows can be coupled together",
-                           (long long)shape->batch, (int)ROWS_MAX);
-    return check_condition(c, shape);
-}
-
 /* ---- creation ---- */
 
 static fmatch_status hold_memory(struct coupling *c)
 {
     const fmatch_allocator *allocator = &c->context->allocator;
     const int64_t n = c->rows, dim = c->shape.dim, columns = c->shape.condition_dim;
-    if (c->config.kind == FMATCH_COUPLING_CALLBACK)
+    if (c->settings.config.kind == FMATCH_COUPLING_CALLBACK)
         return FMATCH_OK;
-    if (c->config.kind == FMATCH_COUPLING_SEMIDISCRETE) {
+    if (c->settings.config.kind == FMATCH_COUPLING_SEMIDISCRETE) {
         c->potentials = allocation_create(allocator, n, sizeof *c->potentials);
         return c->potentials ? FMATCH_OK : status_no_memory((size_t)n * sizeof *c->potentials);
     }
@@ -180,7 +57,7 @@ static fmatch_status hold_memory(struct coupling *c)
     c->origin = allocation_create(allocator, 4 * n, sizeof *c->origin);
     if (!c->cost || !c->noise || !c->origin)
         return status_no_memory((size_t)(n * n) * sizeof *c->cost);
-    if (is_entropic(c->config.kind)) {
+    if (coupling_kind_is_entropic(c->settings.config.kind)) {
         RETURN_IF_FAILED(sinkhorn_create(&c->sinkhorn, allocator, n, n));
         c->plan = allocation_create(allocator, n * n, sizeof *c->plan);
         c->potentials = allocation_create(allocator, 2 * n, sizeof *c->potentials);
@@ -200,35 +77,28 @@ static fmatch_status hold_memory(struct coupling *c)
 static void warn_of_conditions(const struct coupling *c)
 {
     const bool ignored = c->shape.condition_dim > 0 &&
-                         c->config.condition == FMATCH_CONDITION_COUPLING_NONE &&
-                         c->config.kind != FMATCH_COUPLING_CALLBACK;
+                         c->settings.config.condition == FMATCH_CONDITION_COUPLING_NONE &&
+                         c->settings.config.kind != FMATCH_COUPLING_CALLBACK;
     if (ignored)
         log_write(&c->context->log, FMATCH_LOG_WARNING,
                   "coupling->condition is NONE: under a condition, the model will be trained on "
                   "noise that is not its noise distribution");
 }
 
-/* What the configuration points to. */
-struct pointed {
-    fmatch_sinkhorn_config entropic;
-    fmatch_semidiscrete_config semidiscrete;
-    fmatch_coupling_callbacks callbacks;
-};
-
+/* Takes over the callbacks. */
 static fmatch_status create(struct coupling **coupling, fmatch_context *context,
-                            const fmatch_coupling_config *config, const struct pointed *pointed,
+                            const struct coupling_settings *settings,
                             const struct coupling_shape *shape)
 {
     struct coupling *c = allocation_create(&context->allocator, 1, sizeof *c);
     if (!c)
         return status_no_memory(sizeof *c);
     c->context = context_retain(context);
-    c->config = *config;
-    c->entropic = pointed->entropic;
-    c->semidiscrete = pointed->semidiscrete;
+    c->settings = *settings;
+    c->settings.callbacks = (fmatch_coupling_callbacks){0};
     c->shape = *shape;
-    c->rows = config->batch > 0 ? config->batch : shape->batch;
-    const int32_t mode = config->condition;
+    c->rows = settings->config.batch > 0 ? settings->config.batch : shape->batch;
+    const int32_t mode = settings->config.condition;
     const bool automatic = mode == FMATCH_CONDITION_COUPLING_AUTO;
     c->by_class = shape->classes > 0 && (automatic || mode == FMATCH_CONDITION_COUPLING_CLASSES);
     c->weighted = shape->condition_dim > (shape->classes > 0) &&
@@ -239,7 +109,7 @@ static fmatch_status create(struct coupling **coupling, fmatch_context *context,
         coupling_destroy(c);
         return status;
     }
-    c->callbacks = pointed->callbacks;
+    c->settings.callbacks = settings->callbacks;
     warn_of_conditions(c);
     *coupling = c;
     return FMATCH_OK;
@@ -252,25 +122,12 @@ fmatch_status coupling_create(struct coupling **coupling, fmatch_context *contex
     *coupling = NULL;
     if (!config)
         return FMATCH_OK;
-    fmatch_coupling_config given;
-    struct pointed pointed = {0};
-    fmatch_coupling_callbacks *callbacks = &pointed.callbacks;
-    RETURN_IF_FAILED(configuration_read(&given, sizeof given, sizeof given, config, "coupling"));
-    if (given.callbacks)
-        RETURN_IF_FAILED(configuration_read(callbacks, sizeof *callbacks, sizeof *callbacks,
-                                            given.callbacks, "coupling->callbacks"));
-    fmatch_status status = check_config(&given, shape);
-    if (status == FMATCH_OK)
-        status = read_sinkhorn(&given, &pointed.entropic);
-    if (status == FMATCH_OK)
-        status = read_semidiscrete(&given, shape, &pointed.semidiscrete);
-    given.semidiscrete = NULL;
-    given.callbacks = NULL; /* the caller's; ours are copies */
-    given.sinkhorn = NULL;
-    if (status == FMATCH_OK && given.kind != FMATCH_COUPLING_INDEPENDENT)
-        status = create(coupling, context, &given, &pointed, shape);
+    struct coupling_settings settings;
+    fmatch_status status = coupling_settings_read(&settings, config, shape);
+    if (status == FMATCH_OK && settings.config.kind != FMATCH_COUPLING_INDEPENDENT)
+        status = create(coupling, context, &settings, shape);
     if (status != FMATCH_OK)
-        status_keep_and_destroy(callbacks->destroy, callbacks->user);
+        status_keep_and_destroy(settings.callbacks.destroy, settings.callbacks.user);
     return status;
 }
 
@@ -280,7 +137,7 @@ void coupling_destroy(struct coupling *c)
         return;
     fmatch_context *context = c->context;
     const fmatch_allocator *allocator = &context->allocator;
-    status_keep_and_destroy(c->callbacks.destroy, c->callbacks.user);
+    status_keep_and_destroy(c->settings.callbacks.destroy, c->settings.callbacks.user);
     allocation_destroy(allocator, c->origin);
     allocation_destroy(allocator, c->noise);
     allocation_destroy(allocator, c->potential);
@@ -301,7 +158,7 @@ int64_t coupling_rows_together(const struct coupling *c)
 
 bool coupling_on_calling_thread(const struct coupling *c)
 {
-    return c->config.kind == FMATCH_COUPLING_CALLBACK;
+    return c->settings.config.kind == FMATCH_COUPLING_CALLBACK;
 }
 
 /* ---- costs ---- */
@@ -337,10 +194,10 @@ static void fill_cost(struct coupling *c, const struct block *b)
     for (int64_t i = 0; i < n; i++)
         for (int64_t j = 0; j < n; j++)
             c->condition_cost[i * n + j] = condition_distance(c, b, i, j);
-    const double weight =
-        c->config.condition == FMATCH_CONDITION_COUPLING_WEIGHT
-            ? c->config.condition_weight
-            : conditional_cost_weight(n, c->cost, c->condition_cost, c->config.condition_rate);
+    const double weight = c->settings.config.condition == FMATCH_CONDITION_COUPLING_WEIGHT
+                              ? c->settings.config.condition_weight
+                              : conditional_cost_weight(n, c->cost, c->condition_cost,
+                                                        c->settings.config.condition_rate);
     for (int64_t i = 0; i < n * n; i++)
         c->cost[i] += weight * c->condition_cost[i];
 }
@@ -364,7 +221,7 @@ static void pair_exactly(struct coupling *c, const struct draws *draws, int64_t 
                          int32_t *noise_row, int32_t *target_row)
 {
     (void)assignment_solve(&c->assignment, n, c->cost, c->permutation);
-    if (c->config.pairing == FMATCH_PAIRING_PERMUTATION) {
+    if (c->settings.config.pairing == FMATCH_PAIRING_PERMUTATION) {
         for (int32_t i = 0; i < n; i++) {
             noise_row[c->permutation[i]] = i;
             target_row[i] = i;
@@ -389,7 +246,7 @@ static double largest_of(int64_t n, const double *cost)
 static fmatch_status solve_entropic(struct coupling *c, int64_t n)
 {
     struct sinkhorn_result result;
-    const fmatch_sinkhorn_config *s = &c->entropic;
+    const fmatch_sinkhorn_config *s = &c->settings.entropic;
     double epsilon = 1.0; /* where all rows are the same, any plan will do */
     if (largest_of(n * n, c->cost) > 0.0)
         RETURN_IF_FAILED(transport_epsilon(s, n * n, c->cost, &epsilon));
@@ -431,10 +288,10 @@ static void draw_noise_rows(struct coupling *c, const struct draws *draws, int64
 static void pair_by_plan(struct coupling *c, const struct draws *draws, int64_t n,
                          int32_t *noise_row, int32_t *target_row)
 {
-    if (c->config.kind == FMATCH_COUPLING_UNBALANCED)
+    if (c->settings.config.kind == FMATCH_COUPLING_UNBALANCED)
         draw_noise_rows(c, draws, n, noise_row);
     for (int32_t k = 0; k < n; k++) {
-        if (c->config.kind == FMATCH_COUPLING_ENTROPIC || noise_row[k] < 0)
+        if (c->settings.config.kind == FMATCH_COUPLING_ENTROPIC || noise_row[k] < 0)
             noise_row[k] = k;
         plan_draw_columns(1, n, c->plan + (int64_t)noise_row[k] * n, draws->stream,
                           draws->first + k, target_row + k);
@@ -447,7 +304,7 @@ static fmatch_status pair_block(struct coupling *c, const struct draws *draws,
                                 const struct block *b, int32_t *noise_row, int32_t *target_row)
 {
     fill_cost(c, b);
-    if (!is_entropic(c->config.kind)) {
+    if (!coupling_kind_is_entropic(c->settings.config.kind)) {
         pair_exactly(c, draws, b->n, noise_row, target_row);
         return FMATCH_OK;
     }
@@ -525,8 +382,8 @@ static fmatch_status pair_by_user(const struct coupling *c, const struct couplin
     struct fmatch_random random = random_lend(draws->stream, draws->first, c->rows);
     struct status_kept kept;
     status_keep(&kept);
-    const int32_t code = c->callbacks.pair(
-        c->callbacks.user, &random, c->rows, c->shape.dim, rows->noise, rows->target,
+    const int32_t code = c->settings.callbacks.pair(
+        c->settings.callbacks.user, &random, c->rows, c->shape.dim, rows->noise, rows->target,
         rows->condition ? c->shape.condition_dim : 0, rows->condition, noise_row, target_row);
     status_restore(&kept);
     RETURN_IF_FAILED(status_of_callback("pair", code));
@@ -538,7 +395,7 @@ static fmatch_status pair_by_user(const struct coupling *c, const struct couplin
 
 bool coupling_is_semidiscrete(const struct coupling *c)
 {
-    return c->config.kind == FMATCH_COUPLING_SEMIDISCRETE;
+    return c->settings.config.kind == FMATCH_COUPLING_SEMIDISCRETE;
 }
 
 fmatch_status coupling_prepare(struct coupling *c, const struct coupling_target *target)
@@ -547,7 +404,7 @@ fmatch_status coupling_prepare(struct coupling *c, const struct coupling_target 
     c->potential = allocation_create(&c->context->allocator, target->m, sizeof *c->potential);
     if (!c->potential)
         return status_no_memory((size_t)target->m * sizeof *c->potential);
-    const fmatch_semidiscrete_config *s = &c->semidiscrete;
+    const fmatch_semidiscrete_config *s = &c->settings.semidiscrete;
     const struct semidiscrete_problem problem = {.context = c->context,
                                                  .noise = target->noise,
                                                  .m = target->m,
@@ -583,9 +440,9 @@ fmatch_status coupling_solve(struct coupling *c, const struct coupling_rows *row
                              int32_t *noise_row, int32_t *target_row)
 {
     const struct draws draws = {.stream = stream, .first = first_row};
-    if (c->config.kind == FMATCH_COUPLING_CALLBACK)
+    if (c->settings.config.kind == FMATCH_COUPLING_CALLBACK)
         return pair_by_user(c, rows, &draws, noise_row, target_row);
-    if (c->config.kind == FMATCH_COUPLING_SEMIDISCRETE) {
+    if (c->settings.config.kind == FMATCH_COUPLING_SEMIDISCRETE) {
         pair_with_stored(c, rows, noise_row, target_row);
         return FMATCH_OK;
     }
@@ -602,7 +459,7 @@ static fmatch_status check_given(const fmatch_coupling_rows *given, fmatch_coupl
 {
     RETURN_IF_FAILED(configuration_read(rows, sizeof *rows, sizeof *rows, given, "rows"));
     CHECK_RANGE("rows->dim", rows->dim, 1, 65536);
-    CHECK_RANGE("rows->n", rows->n, 1, ROWS_MAX);
+    CHECK_RANGE("rows->n", rows->n, 1, COUPLING_ROWS_MAX);
     CHECK_RANGE("rows->condition_dim", rows->condition_dim, 0, 65536);
     CHECK_RANGE("rows->classes", rows->classes, 0, rows->condition_dim > 0 ? 65536 : 0);
     if (!rows->noise || !rows->target)

@@ -30,16 +30,7 @@ void fmatch_path_config_init_sized(fmatch_path_config *config, size_t size)
     configuration_write(config, size, &recommended, sizeof recommended);
 }
 
-/* Settings that belong to one kind: 0, or in a range. */
-struct setting {
-    const char *name;
-    size_t offset; /* of a double in the configuration */
-    int32_t kind;
-    struct interval range;
-    double instead; /* of 0 */
-};
-
-static const struct setting settings[] = {
+static const struct configuration_setting settings[] = {
     {"config->exponent",
      offsetof(fmatch_path_config, exponent),
      FMATCH_PATH_POLYNOMIAL,
@@ -67,22 +58,6 @@ static const struct setting settings[] = {
      0.0},
 };
 
-static fmatch_status check_setting(fmatch_path_config *c, const struct setting *s)
-{
-    double *value = (double *)(void *)((char *)c + s->offset);
-    if (*value == 0.0 && s->kind != FMATCH_PATH_BROWNIAN_BRIDGE) {
-        *value = c->kind == s->kind ? s->instead : 0.0;
-        return FMATCH_OK;
-    }
-    if (*value == 0.0 && c->kind != s->kind)
-        return FMATCH_OK;
-    if (c->kind != s->kind)
-        return status_fail(FMATCH_ERROR_ARGUMENT,
-                           "%s is %s; it is a setting of another kind of path and must be 0",
-                           s->name, NUMBER(*value));
-    return configuration_check_double(s->name, *value, s->range);
-}
-
 static fmatch_status check_schedule(const fmatch_path_config *c)
 {
     if (c->kind != FMATCH_PATH_CALLBACK) {
@@ -109,8 +84,8 @@ static fmatch_status check_config(fmatch_path_config *c)
         return status_fail(FMATCH_ERROR_ARGUMENT,
                            "config->noise is %s; a bridge's noise is its diffusion",
                            NUMBER(c->noise));
-    for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++)
-        RETURN_IF_FAILED(check_setting(c, &settings[i]));
+    RETURN_IF_FAILED(configuration_check_settings(c, c->kind, settings,
+                                                  (int32_t)(sizeof settings / sizeof settings[0])));
     if (c->beta_max < c->beta_min)
         return status_fail(FMATCH_ERROR_ARGUMENT,
                            "config->beta_max is %s; it must be above config->beta_min, %s",

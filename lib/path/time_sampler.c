@@ -74,48 +74,28 @@ void fmatch_time_config_init_sized(fmatch_time_config *config, size_t size)
     configuration_write(config, size, &recommended, sizeof recommended);
 }
 
-struct setting {
-    const char *name;
-    size_t offset; /* of a double in the configuration */
-    int32_t kind;
-    struct interval range;
-};
-
-static const struct setting settings[] = {
+static const struct configuration_setting settings[] = {
     {"time->mean",
      offsetof(fmatch_time_config, mean),
      FMATCH_TIME_LOGIT_NORMAL,
-     {.lowest = -100, .highest = 100}},
+     {.lowest = -100, .highest = 100},
+     0.0},
     {"time->deviation",
      offsetof(fmatch_time_config, deviation),
      FMATCH_TIME_LOGIT_NORMAL,
-     {.lowest = 0.01, .highest = 100}},
+     {.lowest = 0.01, .highest = 100},
+     1.0},
     {"time->scale",
      offsetof(fmatch_time_config, scale),
      FMATCH_TIME_MODE,
-     {.lowest = -1, .highest = 1.7519383938841721}},
+     {.lowest = -1, .highest = 1.7519383938841721},
+     0.0},
     {"time->exponent",
      offsetof(fmatch_time_config, exponent),
      FMATCH_TIME_POWER_LAW,
-     {.lowest = -0.99, .highest = 100}},
+     {.lowest = -0.99, .highest = 100},
+     0.0},
 };
-
-static fmatch_status check_settings(fmatch_time_config *c)
-{
-    if (c->kind == FMATCH_TIME_LOGIT_NORMAL && c->deviation == 0.0)
-        c->deviation = 1.0;
-    for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++) {
-        const struct setting *s = &settings[i];
-        const double value = *(const double *)(const void *)((const char *)c + s->offset);
-        if (c->kind == s->kind)
-            RETURN_IF_FAILED(configuration_check_double(s->name, value, s->range));
-        else if (value != 0.0)
-            return status_fail(FMATCH_ERROR_ARGUMENT,
-                               "%s is %s; it is a setting of another kind of times and must be 0",
-                               s->name, NUMBER(value));
-    }
-    return FMATCH_OK;
-}
 
 static fmatch_status check_grid(const fmatch_time_config *c)
 {
@@ -161,7 +141,8 @@ static fmatch_status check_config(fmatch_time_config *c)
     CHECK_RANGE("time->stratified", c->stratified, 0, 1);
     RETURN_IF_FAILED(configuration_check_double("time->margin_start", c->margin_start, start));
     RETURN_IF_FAILED(configuration_check_double("time->margin_end", c->margin_end, end));
-    RETURN_IF_FAILED(check_settings(c));
+    RETURN_IF_FAILED(configuration_check_settings(c, c->kind, settings,
+                                                  (int32_t)(sizeof settings / sizeof settings[0])));
     RETURN_IF_FAILED(check_grid(c));
     return check_callbacks(c);
 }

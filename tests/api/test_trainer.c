@@ -763,11 +763,11 @@ static void *observe(void *user)
 {
     struct observer *observer = user;
     const float start = 0.3f;
-    while (!observer->stop && observer->seen < SEEN && observer->status == FMATCH_OK) {
+    do { /* once even where the thread comes late */
         observer->status = fmatch_sampler_integrate(observer->sampler, 1, &start, NULL,
                                                     &observer->values[observer->seen]);
         observer->seen++;
-    }
+    } while (!observer->stop && observer->seen < SEEN && observer->status == FMATCH_OK);
     return NULL;
 }
 
