@@ -99,9 +99,13 @@ FMATCH_API void fmatch_trainer_config_init_sized(fmatch_trainer_config *config, 
  * NULL if only the caller's own rows will be used. A weighted source's weights multiply the loss.
  * @param config     or NULL for the recommended values.
  *
- * @return FMATCH_OK · FMATCH_ERROR_ARGUMENT · FMATCH_ERROR_SHAPE (dimensions differ) ·
- * FMATCH_ERROR_STRUCT_SIZE · FMATCH_ERROR_STATE (the optimizer has a trainer) ·
- * FMATCH_ERROR_UNSUPPORTED (the model has no parameters) · FMATCH_ERROR_NO_MEMORY.
+ * @return FMATCH_OK · FMATCH_ERROR_ARGUMENT · FMATCH_ERROR_SHAPE (dimensions or conditions differ)
+ * · FMATCH_ERROR_STRUCT_SIZE · FMATCH_ERROR_STATE (the optimizer has a trainer) ·
+ * FMATCH_ERROR_UNSUPPORTED (the model has no parameters; a semidiscrete coupling without stored
+ * rows, or with conditions) · FMATCH_ERROR_CALLBACK, FMATCH_ERROR_NOT_FINITE, FMATCH_ERROR_FORMAT
+ * or FMATCH_ERROR_IO (what a semidiscrete coupling draws and reads) · FMATCH_ERROR_NO_MEMORY. On
+ * failure the destroy functions of the configuration's callbacks have been called, if trainer,
+ * model and optimizer are not NULL, the model has parameters, and the structs could be read.
  */
 FMATCH_API FMATCH_WARN_UNUSED fmatch_status
 fmatch_trainer_create(fmatch_trainer **trainer, fmatch_model *model, fmatch_optimizer *optimizer,
@@ -120,9 +124,11 @@ FMATCH_API void fmatch_trainer_destroy(fmatch_trainer **trainer);
  *
  * @return FMATCH_OK · FMATCH_ERROR_ARGUMENT · FMATCH_ERROR_STRUCT_SIZE · FMATCH_ERROR_STATE (no
  * target) · FMATCH_ERROR_CALLBACK · FMATCH_ERROR_CANCELLED · FMATCH_ERROR_NOT_FINITE (loss or
- * gradient; detail names the step) · FMATCH_ERROR_NO_MEMORY. Whatever the status, the steps that
- * were completed are kept and published; a step that fails leaves the parameters as they were
- * before it.
+ * gradient; detail names the step) · FMATCH_ERROR_ARGUMENT (a label, time or pair that a user's
+ * function gave) · FMATCH_ERROR_STEP_LIMIT (an entropic coupling that did not converge) ·
+ * FMATCH_ERROR_FORMAT or FMATCH_ERROR_IO (a file that changed) · FMATCH_ERROR_NO_MEMORY. Whatever
+ * the status, the steps that were completed are kept and published; a step that fails leaves the
+ * parameters as they were before it.
  */
 FMATCH_API FMATCH_WARN_UNUSED fmatch_status fmatch_trainer_run(fmatch_trainer *trainer,
                                                                int64_t steps,

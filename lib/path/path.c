@@ -159,6 +159,11 @@ bool path_is_noisy(const struct path *path)
     return path->config.noise > 0 || path->config.kind == FMATCH_PATH_BROWNIAN_BRIDGE;
 }
 
+bool path_is_open(const struct path *path)
+{
+    return path->config.kind == FMATCH_PATH_BROWNIAN_BRIDGE;
+}
+
 bool path_needs_normal_noise(const struct path *path)
 {
     return path->config.kind == FMATCH_PATH_LIPMAN;
@@ -410,8 +415,7 @@ static fmatch_status check_rows(const struct path *path, const fmatch_path_rows 
     if (path_is_noisy(path) != (rows->z != NULL))
         return status_fail(FMATCH_ERROR_ARGUMENT, "rows->z is %s; the path has %s noise",
                            rows->z ? "not NULL" : "NULL", rows->z ? "no" : "");
-    RETURN_IF_FAILED(
-        check_times(rows->n, rows->t, path->config.kind == FMATCH_PATH_BROWNIAN_BRIDGE));
+    RETURN_IF_FAILED(check_times(rows->n, rows->t, path_is_open(path)));
     RETURN_IF_FAILED(status_check_finite("rows->x0", 0, rows->n, rows->dim, rows->x0));
     RETURN_IF_FAILED(status_check_finite("rows->x1", 0, rows->n, rows->dim, rows->x1));
     return rows->z ? status_check_finite("rows->z", 0, rows->n, rows->dim, rows->z) : FMATCH_OK;

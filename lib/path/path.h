@@ -27,6 +27,9 @@ bool path_needs_normal_noise(const struct path *path);
 
 fmatch_status path_check_prediction(const struct path *path, int32_t prediction);
 
+/* Are the ends left out, where the velocity is infinite? */
+bool path_is_open(const struct path *path);
+
 /* Times that training may use. */
 struct path_times {
     double from, to;

@@ -493,10 +493,13 @@ static fmatch_status read_batch(fmatch_trainer *trainer, const fmatch_batch *bat
         RETURN_IF_FAILED(source_check_weights("batch->weight", given->n, given->weight));
     if (given->noise)
         RETURN_IF_FAILED(status_check_finite("batch->noise", 0, given->n, dim, given->noise));
-    for (int64_t i = 0; given->t && i < given->n; i++)
-        if (!(given->t[i] >= 0 && given->t[i] <= 1))
-            return status_fail(FMATCH_ERROR_ARGUMENT, "batch->t[%lld] is %s; it must be in [0, 1]",
-                               (long long)i, NUMBER(given->t[i]));
+    const bool open = path_is_open(trainer->model->path);
+    for (int64_t i = 0; given->t && i < given->n; i++) {
+        const float t = given->t[i];
+        if (open ? !(t > 0 && t < 1) : !(t >= 0 && t <= 1))
+            return status_fail(FMATCH_ERROR_ARGUMENT, "batch->t[%lld] is %s; it must be in %s",
+                               (long long)i, NUMBER(t), open ? "(0, 1)" : "[0, 1]");
+    }
     return FMATCH_OK;
 }
 

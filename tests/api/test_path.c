@@ -406,6 +406,25 @@ static void trainer_fits_the_target_of_the_path(void **state)
         }
 }
 
+/* Training draws times inside a bridge's ends, and the caller's must be there, too. */
+static void bridges_are_trained_inside_their_ends(void **state)
+{
+    const fmatch_path_config bridge = path_of(FMATCH_PATH_BROWNIAN_BRIDGE);
+    fmatch_model *model = make_model_on(context_of(state), &bridge, FMATCH_PREDICTION_VELOCITY);
+    fmatch_source *target = make_normal(context_of(state), DIM);
+    fmatch_trainer *trainer =
+        make_trainer(model, make_adam(context_of(state), 1e-3), target, 5000, 0);
+    expect_ok(fmatch_trainer_run(trainer, 3, NULL));
+    const float end[N] = {0.5f, 0, 0.5f, 0.5f, 0.5f};
+    const fmatch_batch batch = {.struct_size = sizeof batch, .n = N, .target = data, .t = end};
+    double loss;
+    expect_status(fmatch_trainer_run_batch(trainer, &batch, &loss), FMATCH_ERROR_ARGUMENT);
+    expect_detail("batch->t[1]", "(0, 1)");
+    fmatch_trainer_destroy(&trainer);
+    fmatch_source_destroy(&target);
+    fmatch_model_destroy(&model);
+}
+
 static void count_destroy(void *user)
 {
     ++*(int *)user;
@@ -495,6 +514,7 @@ int main(void)
         cmocka_unit_test(impossible_rows_are_refused),
         path_test(model_gives_the_velocity_that_its_prediction_means),
         path_test(trainer_fits_the_target_of_the_path),
+        path_test(bridges_are_trained_inside_their_ends),
         path_test(models_share_a_users_schedule),
         path_test(lipmans_path_needs_normal_noise),
     };
