@@ -47,13 +47,19 @@ enum fmatch_pairing {
  * generation" (C2OT).
  */
 enum fmatch_condition_coupling {
-    /** CLASSES for a model with labels, ADAPTIVE for other conditions. */
+    /** Each label's rows among themselves, and ADAPTIVE for other columns. */
     FMATCH_CONDITION_COUPLING_AUTO = 0,
-    /** Each label's rows among themselves. */
+    /** Each label's rows among themselves; other columns do not count. */
     FMATCH_CONDITION_COUPLING_CLASSES = 1,
-    /** Squared distance + condition_weight times the squared distance of the conditions. */
+    /**
+     * Labels among themselves; and for other columns, squared distance + condition_weight times the
+     * squared distance of the conditions.
+     */
     FMATCH_CONDITION_COUPLING_WEIGHT = 2,
-    /** The same with the weight that condition_rate asks for, found anew for each batch. */
+    /**
+     * The same with the weight that condition_rate asks for, found anew for each batch, or each
+     * label's part of it. It needs at least 1 / condition_rate rows to be below its most, 1e8.
+     */
     FMATCH_CONDITION_COUPLING_ADAPTIVE = 3,
     /** Not at all. */
     FMATCH_CONDITION_COUPLING_NONE = 4

@@ -148,8 +148,8 @@ FMATCH_API void fmatch_mlp_config_init_sized(fmatch_mlp_config *config, size_t s
  * @return FMATCH_OK · FMATCH_ERROR_ARGUMENT · FMATCH_ERROR_SHAPE (the noise has another dimension)
  * · FMATCH_ERROR_STRUCT_SIZE · FMATCH_ERROR_NOT_FINITE · FMATCH_ERROR_UNSUPPORTED (a prediction
  * that the path does not have; FMATCH_PATH_LIPMAN with noise that is not standard normal for the
- * network) · FMATCH_ERROR_NO_MEMORY. On failure a user's schedule has been destroyed, if it could
- * be read.
+ * network) · FMATCH_ERROR_NO_MEMORY. On failure a user's schedule has been destroyed, unless
+ * context is NULL or it could not be read.
  */
 FMATCH_API FMATCH_WARN_UNUSED fmatch_status fmatch_model_create_mlp(
     fmatch_model **model, fmatch_context *context, const fmatch_mlp_config *config);

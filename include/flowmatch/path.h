@@ -43,10 +43,11 @@ enum fmatch_path {
 
 /**
  * What the network's output is. The others follow from it and x_t, except where a path has noise of
- * its own: v = alpha' x1 + sigma' x0, x1 = (sigma v - sigma' x_t) / D, x0 = (alpha' x_t - alpha v)
- * / D with D = alpha' sigma - sigma' alpha. They are computed in the form x1 = (x_t - sigma x0) /
- * alpha and x0 = (x_t - alpha x1) / sigma with divisors of at least 0.005, because they vanish at
- * the ends.
+ * its own: v = alpha' x1 + sigma' x0; from data, x0 = (x_t - alpha x1) / sigma; from noise, x1 =
+ * (x_t - sigma x0) / alpha, both with divisors of at least 0.005, which vanish at the ends; and
+ * from a velocity, x1 = (sigma v - sigma' x_t) / D and x0 = (alpha' x_t - alpha v) / D with D =
+ * alpha' sigma - sigma' alpha. Where D is 0, at t = 0 of a polynomial path, a velocity says nothing
+ * of the data, which is then 0.
  */
 enum fmatch_prediction {
     FMATCH_PREDICTION_VELOCITY = 0,

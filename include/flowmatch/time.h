@@ -7,7 +7,7 @@
 
 /** Distributions of t on [0, 1], each as a function of a uniform number u. t = 1 is data. */
 enum fmatch_time {
-    FMATCH_TIME_UNIFORM = 0, /**< t = u, on [margin_start, 1 - margin_end] */
+    FMATCH_TIME_UNIFORM = 0, /**< t = u */
     /**
      * t = 1 / (1 + exp(-(mean + deviation z))), z standard normal: Esser et al. 2024, "Scaling
      * rectified flow transformers", section 3.1. Karras et al.'s noise levels are mean 1.2 and
@@ -53,14 +53,18 @@ typedef struct fmatch_time_config {
      * Default 0.
      */
     int32_t stratified;
-    int32_t grid_count;  /**< of GRID, 1 to 2^24 */
-    double margin_start; /**< times below are not drawn, in [0, 1). Default 0. */
-    double margin_end;  /**< nor times above 1 - margin_end, in [0, 1 - margin_start). Default 0. */
-    double mean;        /**< of LOGIT_NORMAL, -100 to 100 */
-    double deviation;   /**< of LOGIT_NORMAL, 0.01 to 100. 0: 1. */
-    double scale;       /**< of MODE, -1 to 2 / (pi - 2) */
-    double exponent;    /**< of POWER_LAW, -0.99 to 100 */
-    const double *grid; /**< of GRID: [grid_count], in [0, 1]; copied */
+    int32_t grid_count; /**< of GRID, 1 to 2^24 */
+    /**
+     * The distribution on [0, 1] is squeezed into [margin_start, 1 - margin_end]; times of a grid
+     * or of a function are moved to its ends. In [0, 1). Default 0.
+     */
+    double margin_start;
+    double margin_end;                      /**< in [0, 1 - margin_start). Default 0. */
+    double mean;                            /**< of LOGIT_NORMAL, -100 to 100 */
+    double deviation;                       /**< of LOGIT_NORMAL, 0.01 to 100. 0: 1. */
+    double scale;                           /**< of MODE, -1 to 2 / (pi - 2) */
+    double exponent;                        /**< of POWER_LAW, -0.99 to 100 */
+    const double *grid;                     /**< of GRID: [grid_count], in [0, 1]; copied */
     const fmatch_time_callbacks *callbacks; /**< of CALLBACK; copied */
 } fmatch_time_config;
 
@@ -84,7 +88,7 @@ FMATCH_API void fmatch_time_config_init_sized(fmatch_time_config *config, size_t
  * @param t          [n], written.
  *
  * @return FMATCH_OK · FMATCH_ERROR_ARGUMENT · FMATCH_ERROR_STRUCT_SIZE · FMATCH_ERROR_CALLBACK ·
- * FMATCH_ERROR_NO_MEMORY.
+ * FMATCH_ERROR_NOT_FINITE (what a function gave).
  */
 FMATCH_API FMATCH_WARN_UNUSED fmatch_status fmatch_time_draw(fmatch_context *context,
                                                              const fmatch_time_config *config,

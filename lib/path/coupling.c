@@ -100,7 +100,7 @@ static fmatch_status create(struct coupling **coupling, fmatch_context *context,
     c->rows = settings->config.batch > 0 ? settings->config.batch : shape->batch;
     const int32_t mode = settings->config.condition;
     const bool automatic = mode == FMATCH_CONDITION_COUPLING_AUTO;
-    c->by_class = shape->classes > 0 && (automatic || mode == FMATCH_CONDITION_COUPLING_CLASSES);
+    c->by_class = shape->classes > 0 && mode != FMATCH_CONDITION_COUPLING_NONE;
     c->weighted = shape->condition_dim > (shape->classes > 0) &&
                   (automatic || mode == FMATCH_CONDITION_COUPLING_WEIGHT ||
                    mode == FMATCH_CONDITION_COUPLING_ADAPTIVE);
@@ -257,7 +257,15 @@ static fmatch_status solve_entropic(struct coupling *c, int64_t n)
                                              .rho = s->rho,
                                              .tolerance = s->tolerance,
                                              .iterations = s->iterations};
-    if (sinkhorn_solve(&c->sinkhorn, &problem, c->potentials, c->potentials + n, c->plan, &result))
+    const bool converged =
+        sinkhorn_solve(&c->sinkhorn, &problem, c->potentials, c->potentials + n, c->plan, &result);
+    if (!(result.mass > 0.0))
+        return status_fail(
+            FMATCH_ERROR_ARGUMENT,
+            "the unbalanced plan has no mass: coupling->sinkhorn->rho is %s, and the "
+            "largest squared distance %s",
+            NUMBER(s->rho), NUMBER(largest_of(n * n, c->cost)));
+    if (converged)
         return FMATCH_OK;
     return status_fail(
         FMATCH_ERROR_STEP_LIMIT,
@@ -455,6 +463,24 @@ fmatch_status coupling_solve(struct coupling *c, const struct coupling_rows *row
 
 /* ---- the public function ---- */
 
+/* A row that begins with nan is the null condition. */
+static fmatch_status check_conditions(const fmatch_coupling_rows *rows)
+{
+    for (int64_t i = 0; i < rows->n; i++) {
+        const float *row = rows->condition + i * rows->condition_dim;
+        if (isnan(row[0]))
+            continue;
+        if (rows->classes > 0 &&
+            !(row[0] >= 0 && row[0] < (float)rows->classes && row[0] == floorf(row[0])))
+            return status_fail(FMATCH_ERROR_ARGUMENT,
+                               "rows->condition: row %lld has label %s; it must be a whole number "
+                               "between 0 and %d",
+                               (long long)i, NUMBER(row[0]), (int)rows->classes - 1);
+        RETURN_IF_FAILED(status_check_finite("rows->condition", i, 1, rows->condition_dim, row));
+    }
+    return FMATCH_OK;
+}
+
 static fmatch_status check_given(const fmatch_coupling_rows *given, fmatch_coupling_rows *rows)
 {
     RETURN_IF_FAILED(configuration_read(rows, sizeof *rows, sizeof *rows, given, "rows"));
@@ -471,9 +497,7 @@ static fmatch_status check_given(const fmatch_coupling_rows *given, fmatch_coupl
                            rows->condition ? "not NULL" : "NULL", (int)rows->condition_dim);
     RETURN_IF_FAILED(status_check_finite("rows->noise", 0, rows->n, rows->dim, rows->noise));
     RETURN_IF_FAILED(status_check_finite("rows->target", 0, rows->n, rows->dim, rows->target));
-    return rows->condition ? status_check_finite("rows->condition", 0, rows->n, rows->condition_dim,
-                                                 rows->condition)
-                           : FMATCH_OK;
+    return rows->condition ? check_conditions(rows) : FMATCH_OK;
 }
 
 static double mean_squared_distance(const fmatch_coupling_rows *rows, const int32_t *noise_row,
@@ -516,7 +540,8 @@ fmatch_status fmatch_coupling_solve(fmatch_context *context, const fmatch_coupli
     const struct coupling_shape shape = {.dim = given.dim,
                                          .condition_dim = given.condition_dim,
                                          .classes = given.classes,
-                                         .batch = given.n};
+                                         .batch = given.n,
+                                         .alone = true};
     struct coupling *c;
     RETURN_IF_FAILED(coupling_create(&c, context, config, &shape));
     if (c && coupling_is_semidiscrete(c)) {

@@ -13,7 +13,8 @@ struct coupling;
 struct coupling_shape {
     int32_t dim;
     int32_t condition_dim, classes; /* labels in the first column of a condition; 0: none there */
-    int64_t batch;                  /* rows of a training step */
+    int64_t batch;                  /* rows of a training step, or of a problem by itself */
+    bool alone;                     /* the latter: just these rows are coupled */
 };
 
 /* NULL for independent sides, also as the configuration. On failure the user's destroy has been

@@ -69,13 +69,17 @@ static fmatch_status read_sinkhorn(const fmatch_coupling_config *c, fmatch_sinkh
                                          "coupling->sinkhorn is not NULL; it is for ENTROPIC and "
                                          "UNBALANCED")
                            : FMATCH_OK;
-    RETURN_IF_FAILED(transport_read_sinkhorn(c->sinkhorn, s));
+    const fmatch_status status = transport_read_sinkhorn(c->sinkhorn, s);
+    if (status != FMATCH_OK) {
+        status_prefix("coupling->sinkhorn: ");
+        return status;
+    }
     if (!c->sinkhorn)
         s->tolerance = 1e-3; /* pairs are draws, which no finer plan makes better */
     const bool free = isfinite(s->rho);
     if (free != (c->kind == FMATCH_COUPLING_UNBALANCED))
         return status_fail(FMATCH_ERROR_ARGUMENT, "coupling->sinkhorn->rho is %s; %s",
-                           NUMBER(free ? s->rho : 0.0),
+                           NUMBER(c->sinkhorn ? c->sinkhorn->rho : 0.0),
                            free ? "it is for FMATCH_COUPLING_UNBALANCED"
                                 : "FMATCH_COUPLING_UNBALANCED needs one above 0");
     return FMATCH_OK;
@@ -94,7 +98,10 @@ static fmatch_status read_semidiscrete(const fmatch_coupling_config *c,
         return status_fail(FMATCH_ERROR_UNSUPPORTED,
                            "coupling->kind is SEMIDISCRETE, which leaves conditions out; "
                            "coupling->condition must then be NONE");
-    return transport_read_semidiscrete(c->semidiscrete, s);
+    const fmatch_status status = transport_read_semidiscrete(c->semidiscrete, s);
+    if (status != FMATCH_OK)
+        status_prefix("coupling->semidiscrete: ");
+    return status;
 }
 
 static fmatch_status check_config(const fmatch_coupling_config *c,
@@ -112,6 +119,10 @@ static fmatch_status check_config(const fmatch_coupling_config *c,
                            "coupling->pairing is REPLACEMENT; it is for FMATCH_COUPLING_EXACT");
     CHECK_RANGE("config->batch", shape->batch, 1, INT32_MAX);
     CHECK_RANGE("coupling->batch", c->batch, 0, COUPLING_ROWS_MAX);
+    if (shape->alone && c->batch != 0 && c->batch != shape->batch)
+        return status_fail(FMATCH_ERROR_ARGUMENT,
+                           "coupling->batch is %d; it must be 0 or the number of rows, %lld",
+                           (int)c->batch, (long long)shape->batch);
     if (c->batch > 0 && c->batch % shape->batch != 0)
         return status_fail(FMATCH_ERROR_ARGUMENT,
                            "coupling->batch is %d; it must be a multiple of the training's, %lld",

@@ -326,8 +326,10 @@ static struct ends ends_of(const struct schedule *s, int32_t prediction, double 
     if (prediction == FMATCH_PREDICTION_NOISE)
         return (struct ends){.x0 = given,
                              .x1 = (x - s->sigma * given) / at_least_divisor(s->alpha)};
-    const double determinant =
-        at_least_divisor(s->alpha_rate * s->sigma - s->sigma_rate * s->alpha);
+    /* It vanishes only where the velocity does, which then tells nothing of the data. */
+    const double determinant = s->alpha_rate * s->sigma - s->sigma_rate * s->alpha;
+    if (!(determinant > 1e-30))
+        return (struct ends){.x0 = x / at_least_divisor(s->sigma), .x1 = 0.0};
     return (struct ends){.x1 = (s->sigma * given - s->sigma_rate * x) / determinant,
                          .x0 = (s->alpha_rate * x - s->alpha * given) / determinant};
 }

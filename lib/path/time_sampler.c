@@ -62,7 +62,7 @@ static double of_grid(const fmatch_time_config *c, double u)
 static double (*const distributions[])(const fmatch_time_config *c, double u) = {
     [FMATCH_TIME_UNIFORM] = NULL,        [FMATCH_TIME_LOGIT_NORMAL] = logit_normal,
     [FMATCH_TIME_MODE] = mode,           [FMATCH_TIME_COSMAP] = cosmap,
-    [FMATCH_TIME_POWER_LAW] = power_law, [FMATCH_TIME_GRID] = of_grid,
+    [FMATCH_TIME_POWER_LAW] = power_law, [FMATCH_TIME_GRID] = NULL,
     [FMATCH_TIME_CALLBACK] = NULL,
 };
 
@@ -233,43 +233,42 @@ static fmatch_status draw_of_user(const struct time_sampler *s, const struct ran
     return FMATCH_OK;
 }
 
-/* u of each row, or the same u0 of the batch moved on by its place in it. */
+/* u of each row, or the u0 of the batch moved on by the row's place in it. */
 static void draw_uniform(const struct time_sampler *s, const struct random_stream *stream,
-                         int64_t first_row, int64_t batch, int64_t n, float *u)
+                         struct time_batch batch, int64_t first, int64_t n, float *u)
 {
     if (!s->config.stratified) {
-        random_stream_uniform(stream, 0, (uint64_t)first_row, n, u);
+        random_stream_uniform(stream, 0, (uint64_t)(batch.first_row + first), n, u);
         return;
     }
-    for (int64_t i = 0; i < n;) {
-        const int64_t number = (first_row + i) / batch, place = (first_row + i) % batch;
-        float u0;
-        random_stream_uniform(stream, 1, (uint64_t)number, 1, &u0);
-        for (int64_t k = place; k < batch && i < n; k++, i++) {
-            const double moved = u0 + (double)k / (double)batch;
-            u[i] = (float)(moved < 1.0 ? moved : moved - 1.0);
-            u[i] = u[i] < 1.0f ? u[i] : 0.0f;
-        }
+    float u0;
+    random_stream_uniform(stream, 1, (uint64_t)batch.first_row, 1, &u0);
+    for (int64_t i = 0; i < n; i++) {
+        const double moved = u0 + (double)(first + i) / (double)batch.rows;
+        u[i] = (float)(moved < 1.0 ? moved : moved - 1.0);
+        u[i] = u[i] < 1.0f ? u[i] : 0.0f;
     }
 }
 
 fmatch_status time_sampler_draw(const struct time_sampler *s, const struct random_stream *stream,
-                                int64_t first_row, int64_t batch, int64_t n, float *t)
+                                struct time_batch batch, int64_t first, int64_t n, float *t)
 {
     if (s->config.kind == FMATCH_TIME_CALLBACK)
-        return draw_of_user(s, stream, first_row, n, t);
-    draw_uniform(s, stream, first_row, batch, n, t);
+        return draw_of_user(s, stream, batch.first_row + first, n, t);
+    draw_uniform(s, stream, batch, first, n, t);
     double (*const distribution)(const fmatch_time_config *c, double u) =
         distributions[s->config.kind];
-    if (!distribution) {
-        const double length = s->to - s->from;
-        for (int64_t i = 0; (s->from > 0.0 || s->to < 1.0) && i < n; i++)
-            t[i] = (float)(s->from + length * t[i]);
+    if (s->config.kind == FMATCH_TIME_GRID) {
+        for (int64_t i = 0; i < n; i++)
+            t[i] = (float)within(s, of_grid(&s->config, t[i]));
         return FMATCH_OK;
     }
     /* u is a multiple of 2^-24; its middle is neither 0 nor 1. */
-    for (int64_t i = 0; i < n; i++)
-        t[i] = (float)within(s, distribution(&s->config, t[i] + 0x1p-25));
+    for (int64_t i = 0; distribution && i < n; i++)
+        t[i] = (float)distribution(&s->config, t[i] + 0x1p-25);
+    const double length = s->to - s->from;
+    for (int64_t i = 0; (s->from > 0.0 || s->to < 1.0) && i < n; i++)
+        t[i] = (float)(s->from + length * t[i]);
     return FMATCH_OK;
 }
 
@@ -290,5 +289,12 @@ fmatch_status fmatch_time_draw(fmatch_context *context, const fmatch_time_config
     CHECK_NOT_NULL(t);
     const struct random_stream stream = {
         .kernels = context->kernels, .seed = seed, .stream = STREAM_TRAIN_TIME};
-    return time_sampler_draw(&s, &stream, first_row, batch, n, t);
+    for (int64_t done = 0; done < n;) {
+        const int64_t row = first_row + done, place = row % batch;
+        const int64_t rows = batch - place < n - done ? batch - place : n - done;
+        const struct time_batch part = {.first_row = row - place, .rows = batch};
+        RETURN_IF_FAILED(time_sampler_draw(&s, &stream, part, place, rows, t + done));
+        done += rows;
+    }
+    return FMATCH_OK;
 }

@@ -24,9 +24,13 @@ void time_sampler_destroy(struct time_sampler *s, const fmatch_allocator *alloca
 /* Does it run a user's function? */
 bool time_sampler_on_calling_thread(const struct time_sampler *s);
 
-/* Times of rows first_row to first_row + n - 1 of the stream, in batches of `batch`. Fails only as
- * a user's function does. */
+/* Rows of a stream that are stratified together. */
+struct time_batch {
+    int64_t first_row, rows;
+};
+
+/* Times of rows first to first + n - 1 of the batch. Fails only as a user's function does. */
 fmatch_status time_sampler_draw(const struct time_sampler *s, const struct random_stream *stream,
-                                int64_t first_row, int64_t batch, int64_t n, float *t);
+                                struct time_batch batch, int64_t first, int64_t n, float *t);
 
 #endif

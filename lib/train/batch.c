@@ -66,6 +66,8 @@ void batch_sides_copy(const struct batch_sides *from, const struct batch_shape *
     copy_rows(rows, shape->dim, from->x1, to->x1);
     copy_rows(rows, shape->columns, from->condition, to->condition);
     copy_rows(rows, 1, from->weight, to->weight);
+    for (int64_t i = 0; to->weight && !from->weight && i < rows; i++)
+        to->weight[i] = 1.0f;
 }
 
 fmatch_status batch_create(struct batch *batch, const fmatch_allocator *allocator,
@@ -159,18 +161,7 @@ static fmatch_status take_given(const struct batch *batch, const struct batch_or
     return FMATCH_OK;
 }
 
-fmatch_status batch_draw(const struct batch *batch, const struct batch_origin *origin,
-                         int64_t first, int64_t n)
-{
-    const struct batch_sides to = batch_sides_from(&batch->sides, &batch->shape, first);
-    if (origin->given)
-        return take_given(batch, origin, first, n, &to);
-    if (origin->plan->pairs)
-        return pairs_copy(origin->plan->pairs, origin->plan, origin->first_row + first, n, &to);
-    return batch_draw_sides(origin->plan, origin->first_row + first, n, &to);
-}
-
-/* ---- what follows from them ---- */
+/* ---- times ---- */
 
 static struct random_stream stream_of(const struct batch_plan *plan, uint32_t purpose)
 {
@@ -186,9 +177,29 @@ static fmatch_status fill_times(const struct batch_origin *origin, int64_t first
         return FMATCH_OK;
     }
     const struct random_stream stream = stream_of(origin->plan, origin->plan->streams.time);
-    return time_sampler_draw(origin->plan->times, &stream, origin->first_row + first,
-                             origin->plan->batch, n, t);
+    const struct time_batch batch = {.first_row = origin->first_row, .rows = origin->rows};
+    return time_sampler_draw(origin->plan->times, &stream, batch, first, n, t);
 }
+
+static fmatch_status draw_sides(const struct batch *batch, const struct batch_origin *origin,
+                                int64_t first, int64_t n)
+{
+    const struct batch_sides to = batch_sides_from(&batch->sides, &batch->shape, first);
+    if (origin->given)
+        return take_given(batch, origin, first, n, &to);
+    if (origin->plan->pairs)
+        return pairs_copy(origin->plan->pairs, origin->plan, origin->first_row + first, n, &to);
+    return batch_draw_sides(origin->plan, origin->first_row + first, n, &to);
+}
+
+fmatch_status batch_draw(const struct batch *batch, const struct batch_origin *origin,
+                         int64_t first, int64_t n)
+{
+    RETURN_IF_FAILED(draw_sides(batch, origin, first, n));
+    return fill_times(origin, first, n, batch->t + first);
+}
+
+/* ---- what follows from them ---- */
 
 /* Rows whose number says so get the null condition. */
 static void drop_conditions(const struct batch_origin *origin, const struct batch_shape *shape,
@@ -216,7 +227,6 @@ fmatch_status batch_finish(const struct batch *batch, const struct batch_origin 
     const struct batch_sides sides = batch_sides_from(&batch->sides, &batch->shape, first);
     const int32_t dim = batch->shape.dim;
     const int64_t offset = first * dim;
-    RETURN_IF_FAILED(fill_times(origin, first, n, batch->t + first));
     drop_conditions(origin, &batch->shape, first, n, sides.condition);
     float *z = batch->z ? batch->z + offset : NULL;
     if (z) {

@@ -62,7 +62,6 @@ struct batch_plan {
     struct pairs *pairs; /* coupled rows; NULL: sides are independent */
     struct batch_streams streams;
     uint64_t seed;
-    int64_t batch;  /* rows of a step, for stratified times */
     double dropout; /* probability of the null condition */
 };
 
@@ -71,21 +70,21 @@ struct batch_origin {
     const struct batch_plan *plan;
     const fmatch_batch *given; /* the caller's rows; or NULL */
     int64_t first_row;         /* in the streams */
+    int64_t rows;              /* in all */
 };
 
-/* Must sides be drawn on the calling thread, all at once? */
+/* Must sides and times be drawn on the calling thread, all at once? */
 bool batch_is_alone(const struct batch_origin *origin);
 
 /* Rows first_row to first_row + n - 1 of the plan's streams, independent of one another. */
 fmatch_status batch_draw_sides(const struct batch_plan *plan, int64_t first_row, int64_t n,
                                const struct batch_sides *to);
 
-/* Sides of rows first to first + n - 1 of the batch. */
+/* Sides and times of rows first to first + n - 1 of the batch. */
 fmatch_status batch_draw(const struct batch *batch, const struct batch_origin *origin,
                          int64_t first, int64_t n);
 
-/* Times and what follows from them, of rows whose sides are there; any thread may, and it fails
- * only as a user's schedule or time sampler does. */
+/* What follows from them; any thread may do it, and it fails only as a user's schedule does. */
 fmatch_status batch_finish(const struct batch *batch, const struct batch_origin *origin,
                            int64_t first, int64_t n);
 

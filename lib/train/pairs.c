@@ -101,6 +101,13 @@ static fmatch_status couple_block(struct pairs *pairs, const struct batch_plan *
 
 static fmatch_status prepare(struct pairs *pairs, const struct batch_plan *plan, int64_t number)
 {
+    struct pairs_failure *failure = &pairs->failure;
+    if (failure->status != FMATCH_OK && failure->number == number) {
+        const fmatch_status status = failure->status;
+        failure->status = FMATCH_OK; /* another call may try again */
+        status_restore(&failure->told);
+        return status;
+    }
     RETURN_IF_FAILED(draw_block(pairs, plan, number));
     return block_of(pairs, number)->coupled ? FMATCH_OK : couple_block(pairs, plan, number);
 }
@@ -120,6 +127,15 @@ fmatch_status pairs_copy(struct pairs *pairs, const struct batch_plan *plan, int
         batch_sides_copy(&from, &pairs->shape, rows, &there);
         done += rows;
     }
+    return FMATCH_OK;
+}
+
+fmatch_status pairs_prepare(struct pairs *pairs, const struct batch_plan *plan, int64_t first_row,
+                            int64_t n)
+{
+    const int64_t last = (first_row + n - 1) / pairs->size;
+    for (int64_t number = first_row / pairs->size; number <= last; number++)
+        RETURN_IF_FAILED(prepare(pairs, plan, number));
     return FMATCH_OK;
 }
 
@@ -147,9 +163,14 @@ bool pairs_plan_ahead(struct pairs *pairs, const struct batch_plan *plan, int64_
         return true;
     struct status_kept kept;
     status_keep(&kept);
-    const bool drawn = draw_block(pairs, plan, number) == FMATCH_OK;
+    const fmatch_status status = draw_block(pairs, plan, number);
+    if (status != FMATCH_OK) {
+        pairs->failure.status = status;
+        pairs->failure.number = number;
+        status_keep(&pairs->failure.told);
+    }
     status_restore(&kept);
-    return drawn;
+    return status == FMATCH_OK;
 }
 
 void pairs_couple_ahead(struct pairs *pairs, const struct batch_plan *plan)

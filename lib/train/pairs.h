@@ -4,6 +4,7 @@
 #ifndef TRAIN_PAIRS_H
 #define TRAIN_PAIRS_H
 
+#include "base/status.h"
 #include "path/coupling.h"
 #include "train/batch.h"
 
@@ -15,6 +16,13 @@ struct pairs_block {
     struct batch_sides sides;
 };
 
+/* A failure of a user's source ahead of time, which is told when its rows are asked for. */
+struct pairs_failure {
+    fmatch_status status; /* FMATCH_OK: none */
+    int64_t number;       /* of the block */
+    struct status_kept told;
+};
+
 struct pairs {
     struct coupling *coupling;
     struct batch_shape shape;
@@ -22,6 +30,7 @@ struct pairs {
     int64_t next; /* block that is prepared ahead */
     struct pairs_block block[PAIRS_BLOCKS];
     struct batch_sides scratch;
+    struct pairs_failure failure;
     const struct batch_sides *stored; /* rows of data that pairs are made with; NULL: the block's */
     int32_t *noise_row, *target_row;
 };
@@ -37,6 +46,10 @@ void pairs_destroy(struct pairs *pairs, const fmatch_allocator *allocator);
  * not there yet. */
 fmatch_status pairs_copy(struct pairs *pairs, const struct batch_plan *plan, int64_t first_row,
                          int64_t n, const struct batch_sides *to);
+
+/* Prepares what pairs_copy of these rows needs. */
+fmatch_status pairs_prepare(struct pairs *pairs, const struct batch_plan *plan, int64_t first_row,
+                            int64_t n);
 
 /* For rows of another seed. */
 void pairs_forget(struct pairs *pairs);

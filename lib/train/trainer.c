@@ -188,7 +188,6 @@ static void plan_batches(fmatch_trainer *t, const fmatch_trainer_config *config)
                             .times = &t->settings.times,
                             .streams = training_streams,
                             .seed = config->seed,
-                            .batch = config->batch,
                             .dropout = t->model->condition.null ? config->condition_dropout : 0.0};
     t->evaluation = t->plan;
     t->evaluation.streams = evaluation_streams;
@@ -325,8 +324,10 @@ static fmatch_status differentiate(fmatch_trainer *trainer, const fmatch_batch *
 {
     const struct gradient_aside ahead = {.run = couple_ahead, .user = trainer};
     const struct batch_origin origin = {
-        .plan = &trainer->plan, .given = given, .first_row = trainer->rows};
+        .plan = &trainer->plan, .given = given, .first_row = trainer->rows, .rows = n};
     trainer->has_gradient = false;
+    if (!given && trainer->plan.pairs)
+        RETURN_IF_FAILED(pairs_prepare(&trainer->pairs, &trainer->plan, trainer->rows, n));
     RETURN_IF_FAILED(gradient_run(&trainer->gradient, trainer->parameters, &trainer->room, &origin,
                                   n, has_work_ahead(trainer, more) ? &ahead : NULL, loss));
     if (!isfinite(*loss))
@@ -577,6 +578,7 @@ static fmatch_status evaluate(fmatch_trainer *trainer, uint64_t seed, int64_t n,
     for (; origin.first_row < n; origin.first_row += trainer->batch) {
         const int64_t rest = n - origin.first_row;
         const int64_t rows = rest < trainer->batch ? rest : trainer->batch;
+        origin.rows = rows;
         double mean;
         RETURN_IF_FAILED(gradient_evaluate(&trainer->gradient, trainer->parameters, &trainer->room,
                                            &origin, rows, &mean));

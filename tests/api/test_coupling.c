@@ -159,7 +159,7 @@ static void labels_are_paired_among_themselves(void **state)
 
 static double weighted_distance(const struct sides *s, int i, int j)
 {
-    return distance(s, i, j) +
+    return within_classes(s, i, j) +
            3.5 * pow((double)s->condition[i * COLUMNS + 1] - s->condition[j * COLUMNS + 1], 2);
 }
 
@@ -181,9 +181,10 @@ static double adapted_weight;
 
 static double adapted_distance(const struct sides *s, int i, int j)
 {
-    return distance(s, i, j) +
-           adapted_weight *
-               pow((double)s->condition[i * COLUMNS + 1] - s->condition[j * COLUMNS + 1], 2);
+    double sum = 0;
+    for (int k = 0; k < COLUMNS; k++)
+        sum += pow((double)s->condition[i * COLUMNS + k] - s->condition[j * COLUMNS + k], 2);
+    return distance(s, i, j) + adapted_weight * sum;
 }
 
 static double share_of_cheap(const struct sides *s)
@@ -198,7 +199,7 @@ static double share_of_cheap(const struct sides *s)
 static void adaptive_weight_gives_the_rate(void **state)
 {
     const struct sides s = make_sides();
-    const fmatch_coupling_rows rows = rows_of(&s, COLUMNS, CLASSES);
+    const fmatch_coupling_rows rows = rows_of(&s, COLUMNS, 0);
     fmatch_coupling_config config = coupling_of(FMATCH_COUPLING_EXACT);
     config.condition = FMATCH_CONDITION_COUPLING_ADAPTIVE;
     config.condition_rate = 0.2;
@@ -298,6 +299,35 @@ static void entropic_pairs_keep_their_labels(void **state)
                     s.condition[p.target_row[i] * COLUMNS]);
 }
 
+static void a_plan_without_mass_is_refused(void **state)
+{
+    struct sides s = make_sides();
+    for (int i = 0; i < N * DIM; i++)
+        s.target[i] += 100;
+    const fmatch_coupling_rows rows = rows_of(&s, 0, 0);
+    const fmatch_sinkhorn_config sinkhorn = sinkhorn_of(1, 1);
+    fmatch_coupling_config config = coupling_of(FMATCH_COUPLING_UNBALANCED);
+    config.sinkhorn = &sinkhorn;
+    struct pairs p;
+    expect_status(fmatch_coupling_solve(context_of(state), &config, 0, &rows, p.noise_row,
+                                        p.target_row, NULL),
+                  FMATCH_ERROR_ARGUMENT);
+    expect_detail("no mass", "rho");
+}
+
+static void labels_that_are_none_are_refused(void **state)
+{
+    struct sides s = make_sides();
+    s.condition[2 * COLUMNS] = 1.5f;
+    const fmatch_coupling_rows rows = rows_of(&s, COLUMNS, CLASSES);
+    const fmatch_coupling_config config = coupling_of(FMATCH_COUPLING_EXACT);
+    struct pairs p;
+    expect_status(fmatch_coupling_solve(context_of(state), &config, 0, &rows, p.noise_row,
+                                        p.target_row, NULL),
+                  FMATCH_ERROR_ARGUMENT);
+    expect_detail("row 2", "1.5");
+}
+
 static void what_does_not_converge_is_said(void **state)
 {
     const struct sides s = make_sides();
@@ -377,7 +407,7 @@ static void contradicting_settings_are_refused(void **state)
     } cases[] = {
         {{.kind = 99}, 0, 0, "kind"},
         {{.kind = FMATCH_COUPLING_EXACT, .pairing = 2}, 0, 0, "pairing"},
-        {{.kind = FMATCH_COUPLING_EXACT, .batch = N + 1}, 0, 0, "multiple"},
+        {{.kind = FMATCH_COUPLING_EXACT, .batch = N + 1}, 0, 0, "number of rows"},
         {{.kind = FMATCH_COUPLING_EXACT, .batch = 16385}, 0, 0, "16384"},
         {{.kind = FMATCH_COUPLING_EXACT, .condition = FMATCH_CONDITION_COUPLING_CLASSES},
          COLUMNS,
@@ -396,7 +426,10 @@ static void contradicting_settings_are_refused(void **state)
         fmatch_coupling_config config = cases[i].config;
         config.struct_size = sizeof config;
         config.condition_rate = config.condition_rate ? config.condition_rate : 0.05;
-        const fmatch_coupling_rows rows = rows_of(&s, cases[i].condition_dim, cases[i].classes);
+        fmatch_coupling_rows rows = rows_of(&s, cases[i].condition_dim, cases[i].classes);
+        static const float labels[N];
+        if (cases[i].condition_dim == 1)
+            rows.condition = labels;
         struct pairs p;
         expect_status(fmatch_coupling_solve(context_of(state), &config, 0, &rows, p.noise_row,
                                             p.target_row, NULL),
@@ -606,6 +639,68 @@ static void count_destroy(void *user)
     ++*(int *)user;
 }
 
+/* A source that fails once, at the rows that a thread asks for ahead of time. */
+static int32_t fails_at_row(void *user, fmatch_random *random, int64_t first_row, int64_t n,
+                            float *x)
+{
+    int64_t *fail_at = user;
+    fmatch_random_draw_normal(random, n, DIM, x);
+    if (*fail_at < first_row || *fail_at >= first_row + n)
+        return 0;
+    *fail_at = -1;
+    return -5;
+}
+
+static void a_failure_ahead_of_time_is_told(void **state)
+{
+    (void)state;
+    fmatch_context_config settings = forced_context_config();
+    settings.threads = 3;
+    fmatch_context *context;
+    expect_ok(fmatch_context_create(&context, &settings));
+    int64_t fail_at = 5 * BATCH + 3;
+    const fmatch_source_callbacks callbacks = {
+        .struct_size = sizeof callbacks, .draw = fails_at_row, .user = &fail_at};
+    fmatch_source *target;
+    expect_ok(fmatch_source_create_callback(&target, context, DIM, &callbacks));
+    fmatch_model *model = make_mlp(context, DIM, 1, 4, FMATCH_ACTIVATION_TANH, 1);
+    fmatch_optimizer *optimizer = make_adam(context, 1e-2);
+    const fmatch_coupling_config coupling = coupling_of(FMATCH_COUPLING_EXACT);
+    fmatch_trainer_config config;
+    fmatch_trainer_config_init(&config);
+    config.batch = BATCH;
+    config.coupling = &coupling;
+    fmatch_trainer *trainer;
+    expect_ok(fmatch_trainer_create(&trainer, model, optimizer, target, &config));
+    expect_status(fmatch_trainer_run(trainer, 100, NULL), FMATCH_ERROR_CALLBACK);
+    assert_int_equal(fmatch_error_callback_code(), -5);
+    assert_int_equal(fmatch_trainer_count_steps(trainer), 5);
+    expect_ok(fmatch_trainer_run(trainer, 3, NULL));
+    fmatch_trainer_destroy(&trainer);
+    fmatch_optimizer_destroy(&optimizer);
+    fmatch_model_destroy(&model);
+    fmatch_source_destroy(&target);
+    fmatch_context_destroy(&context);
+}
+
+/* Weights of the caller's own rows do not stay for those that are drawn afterwards. */
+static void weights_of_a_batch_are_its_own(void **state)
+{
+    const fmatch_coupling_config coupling = coupling_of(FMATCH_COUPLING_EXACT);
+    fmatch_model *model = make_mlp(context_of(state), DIM, 1, 4, FMATCH_ACTIVATION_TANH, 1);
+    fmatch_trainer *trainer = make_coupled(context_of(state), model, &coupling);
+    double before, after, loss;
+    expect_ok(fmatch_trainer_evaluate(trainer, 1, 100, &before));
+    float rows[BATCH * DIM] = {0}, weights[BATCH] = {3};
+    const fmatch_batch batch = {
+        .struct_size = sizeof batch, .n = BATCH, .target = rows, .weight = weights};
+    expect_ok(fmatch_trainer_evaluate_batch(trainer, &batch, &loss));
+    expect_ok(fmatch_trainer_evaluate(trainer, 1, 100, &after));
+    expect_close(after, before, 0, "after a weighted batch");
+    fmatch_trainer_destroy(&trainer);
+    fmatch_model_destroy(&model);
+}
+
 static void trainers_keep_and_give_up_users_functions(void **state)
 {
     int destroyed = 0;
@@ -649,6 +744,8 @@ int main(void)
         coupling_test(entropic_pairs_are_drawn_from_the_plan),
         coupling_test(unbalanced_pairs_are_drawn_from_the_plan),
         coupling_test(entropic_pairs_keep_their_labels),
+        coupling_test(a_plan_without_mass_is_refused),
+        coupling_test(labels_that_are_none_are_refused),
         coupling_test(what_does_not_converge_is_said),
         coupling_test(users_pair_as_they_like),
         coupling_test(contradicting_settings_are_refused),
@@ -656,6 +753,8 @@ int main(void)
         coupling_test(training_is_the_same_for_all_threads_and_runs),
         coupling_test(semidiscrete_pairs_have_the_weights_as_masses),
         coupling_test(semidiscrete_needs_stored_rows),
+        coupling_test(a_failure_ahead_of_time_is_told),
+        coupling_test(weights_of_a_batch_are_its_own),
         coupling_test(trainers_keep_and_give_up_users_functions),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

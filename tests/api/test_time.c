@@ -1,6 +1,8 @@
 /* Times of training: their distributions against closed forms, and what is refused. */
 #include "fixtures.h"
 
+#include <pthread.h>
+
 enum { N = 20000 };
 
 static fmatch_time_config time_of(int32_t kind)
@@ -195,6 +197,45 @@ static void users_draw_their_own(void **state)
     free(t);
 }
 
+/* In a trainer with threads, too, a user's function runs on the thread that called. */
+static int32_t on_this_thread(void *user, fmatch_random *random, int64_t first_row, int64_t n,
+                              float *t)
+{
+    (void)first_row;
+    expect_that(pthread_equal(*(pthread_t *)user, pthread_self()), "times drawn on another thread");
+    fmatch_random_draw_uniform(random, n, 1, t);
+    return 0;
+}
+
+static void users_times_run_on_the_calling_thread(void **state)
+{
+    (void)state;
+    pthread_t self = pthread_self();
+    fmatch_context_config settings = forced_context_config();
+    settings.threads = 4;
+    fmatch_context *context;
+    expect_ok(fmatch_context_create(&context, &settings));
+    const fmatch_time_callbacks callbacks = {
+        .struct_size = sizeof callbacks, .draw = on_this_thread, .user = &self};
+    fmatch_time_config time = time_of(FMATCH_TIME_CALLBACK);
+    time.callbacks = &callbacks;
+    fmatch_model *model = make_mlp(context, 1, 1, 4, FMATCH_ACTIVATION_TANH, 1);
+    fmatch_source *target = make_normal(context, 1);
+    fmatch_optimizer *optimizer = make_adam(context, 1e-3);
+    fmatch_trainer_config config;
+    fmatch_trainer_config_init(&config);
+    config.batch = 1000;
+    config.time = &time;
+    fmatch_trainer *trainer;
+    expect_ok(fmatch_trainer_create(&trainer, model, optimizer, target, &config));
+    expect_ok(fmatch_trainer_run(trainer, 20, NULL));
+    fmatch_trainer_destroy(&trainer);
+    fmatch_optimizer_destroy(&optimizer);
+    fmatch_source_destroy(&target);
+    fmatch_model_destroy(&model);
+    fmatch_context_destroy(&context);
+}
+
 static void expect_refused(void **state, fmatch_time_config config, const char *word)
 {
     float t;
@@ -246,6 +287,7 @@ int main(void)
         time_test(rows_are_independent_of_the_call),
         time_test(grids_give_their_times_equally_often),
         time_test(users_draw_their_own),
+        time_test(users_times_run_on_the_calling_thread),
         time_test(contradicting_settings_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -22,6 +22,9 @@ def test_a_schedule_may_be_a_function():
     model = fm.Model.mlp(2, path=path, prediction='data', hidden_layers=1)
     assert fm.Trainer(model, fm.Adam(), x1, batch=8).run(3)
 
+    with pytest.raises(fm.ShapeError, match='not 2 arrays'):
+        fm.Path('callback', schedule=lambda t: (t, 1 - t)).schedule([0.5])
+
     class Oops(Exception):
         pass
 
@@ -69,6 +72,27 @@ def test_losses():
     assert np.isclose(weighted, error[2]**2, rtol=1e-5)
 
 
+def test_what_a_worker_thread_raised_comes_out():
+    class Once(Exception):
+        pass
+
+    failed = []
+
+    def weigh(t):
+        if not failed:
+            failed.append(True)
+            raise Once
+        return np.ones(len(t))
+
+    context = fm.Context(threads=4)
+    model = fm.Model.mlp(1, hidden_layers=1, context=context)
+    trainer = fm.Trainer(model, fm.Adam(context=context), np.ones((4, 1)), batch=1000,
+                         loss=fm.Loss(weight=weigh))
+    with pytest.raises(Once):
+        trainer.run(5)
+    assert trainer.run(5)
+
+
 def test_couplings():
     random = np.random.default_rng(1)
     noise, target = random.normal(size=(2, 40, 2)).astype(np.float32)
@@ -90,6 +114,8 @@ def test_couplings():
     swapped = fm.Coupling('callback', pair=lambda random, x, y, c: (np.arange(len(x))[::-1],
                                                                     np.arange(len(x))))
     assert np.array_equal(swapped.solve(noise, target).noise_row, np.arange(40)[::-1])
+    with pytest.raises(fm.ShapeError, match='integers'):
+        fm.Coupling('callback', pair=lambda random, x, y, c: (np.zeros(len(x)),)).solve(noise, target)
     model = fm.Model.mlp(2, hidden_layers=1)
     trainer = fm.Trainer(model, fm.Adam(), target, batch=20, coupling=fm.Coupling(batch=40))
     assert trainer.run(4)

@@ -13,7 +13,7 @@ only takes note; the real one is run by the next callback, within its `try`, or 
 import signal
 import threading
 from functools import wraps
-from typing import Any, Callable, Optional
+from typing import Any, Callable, List, Optional
 
 from ._errors import CANCELLED, error_of
 from ._library import library
@@ -21,6 +21,11 @@ from ._library import library
 
 class _PendingException(threading.local):
     exception: Optional[BaseException] = None
+    calls = 0  # into the library, that this thread is in
+
+
+#: What callbacks raised on the library's own threads, for the call that they belong to.
+_raised_elsewhere: List[BaseException] = []
 
 
 class _Interrupts:
@@ -69,7 +74,9 @@ def guarded(function: Callable[..., Any]) -> Callable[..., int]:
         except BaseException as exception:  # also KeyboardInterrupt and SystemExit
             if interrupts is not None:
                 interrupts.in_callback = False
-            if _pending.exception is None:
+            if _pending.calls == 0:
+                _raised_elsewhere.append(exception)
+            elif _pending.exception is None:
                 _pending.exception = exception
             return -1
     return trampoline
@@ -100,6 +107,14 @@ def _call_from_callback(function, arguments, interrupts) -> int:
 
 
 def _status_of(function: Callable[..., int], arguments) -> int:
+    _pending.calls += 1
+    try:
+        return _status_of_call(function, arguments)
+    finally:
+        _pending.calls -= 1
+
+
+def _status_of_call(function: Callable[..., int], arguments) -> int:
     if threading.current_thread() is not threading.main_thread():
         return function(*arguments)
     if _interrupts is not None:
@@ -117,6 +132,9 @@ def _check_status(status: int) -> None:
 
 def _check(status: int) -> None:
     exception, _pending.exception = _pending.exception, None
+    if status != 0 and _raised_elsewhere:
+        exception = exception or _raised_elsewhere[0]
+        _raised_elsewhere.clear()
     if exception is None:
         return _check_status(status)
     try:

@@ -148,7 +148,10 @@ class Path(Settings):
 
 def _scheduling(schedule: Callable):
     def fill(user, n, t, *outputs):
-        values = schedule(view(t, (n,), np.float64).copy())
+        values = tuple(schedule(view(t, (n,), np.float64).copy()))
+        if len(values) != len(outputs):
+            raise shape_error(f'schedule must return alpha, sigma and their derivatives, not '
+                              f'{len(values)} arrays')
         for output, value in zip(outputs, values):
             view(output, (n,), np.float64)[:] = value
     return fill
@@ -334,6 +337,10 @@ def _pairing(pair: Callable):
         given = view(condition, (n, columns)).copy() if condition else None
         with lending(lent, n) as random:
             rows = pair(random, view(noise, (n, dim)).copy(), view(target, (n, dim)).copy(), given)
+        rows = tuple(map(np.asarray, rows))
+        if len(rows) != 2 or any(r.shape != (n,) or r.dtype.kind not in 'iu' for r in rows):
+            raise shape_error(f'pair must return noise_row and target_row, two arrays of {n} integers')
         for output, value in zip((noise_row, target_row), rows):
-            view(output, (n,), np.int32)[:] = value
+            # what does not fit into 32 bits is out of range anyway, which the library says
+            view(output, (n,), np.int32)[:] = np.clip(value, -1, np.iinfo(np.int32).max)
     return fill
