@@ -133,6 +133,32 @@ def custom_target_failure_problems(drag, code, folder):
     return result.problems
 
 
+def couplings_problems(folder):
+    result = run('couplings', '--steps', 300, '--out', 'pairs', folder=folder)
+    # Each coupling has a line for its paths and one for W2, of seven numbers both.
+    lines = re.findall(r'^(independent|exact|entropic)((?: +\d+\.\d+){7})$', result.stdout, re.M)
+    names = ['independent', 'exact', 'entropic']
+    expect(result, result.returncode == 0 and [name for name, _ in lines] == 2 * names,
+           'status 0 and two lines of seven numbers for each coupling')
+    if len(lines) == 6:
+        numbers = [list(map(float, cells.split())) for _, cells in lines]
+        pairs, curvature, w2 = ([row[column] for row in part] for part, column in
+                                [(numbers[:3], 0), (numbers[:3], 4), (numbers[3:], 0)])
+        # E |x0 - x1|^2 = 2 x 49 + 12^2 + 2 x 1.5^2 = 246.5; about 11 is the mean's deviation.
+        expect(result, abs(pairs[0] - 246.5) < 60, 'independent pairs at 246.5 within 60')
+        expect(result, pairs[1] < pairs[2] < pairs[0] / 3,
+               'exact pairs nearest, entropic next, and independent ones far off')
+        # Seeds 42 and 1 gave at least 135 and 3.4 times less.
+        expect(result, max(curvature[1:]) < curvature[0] / 20, 'straight paths but for independent')
+        expect(result, max(w2[1:]) < w2[0] / 2, 'one step to be better but for independent')
+    table = folder / 'pairs' / 'quality.csv'
+    expect(result, table.is_file() and len(table.read_text(encoding='ascii').splitlines()) == 22,
+           'a table of 22 lines')
+    for picture in ['paths.png', 'quality.png']:
+        expect_picture(result, folder / 'pairs' / picture)
+    return result.problems
+
+
 def refused(arguments, words, folder):
     """train_csv must fail, say all the words in one line, and write nothing."""
     before = sorted(folder.iterdir())
@@ -159,6 +185,7 @@ def main():
         tap.check('train_csv', train_csv_problems(folder))
         tap.check('train_csv: pictures', train_csv_picture_problems(folder))
         tap.check('custom_target', custom_target_problems(folder))
+        tap.check('couplings', couplings_problems(folder))
         for drag, code in [(-1, -1), ('much', -1), (60, -2)]:
             tap.check(f'custom_target --drag {drag}',
                       custom_target_failure_problems(drag, code, folder))
