@@ -115,6 +115,18 @@ static fmatch_status create(struct coupling **coupling, fmatch_context *context,
     return FMATCH_OK;
 }
 
+void coupling_give_up(const fmatch_coupling_config *config)
+{
+    const struct coupling_shape shape = {.dim = 1, .batch = 1};
+    struct coupling_settings given = {0};
+    struct status_kept told;
+    status_keep(&told);
+    if (config)
+        (void)coupling_settings_read(&given, config, &shape);
+    status_keep_and_destroy(given.callbacks.destroy, given.callbacks.user);
+    status_restore(&told);
+}
+
 fmatch_status coupling_create(struct coupling **coupling, fmatch_context *context,
                               const fmatch_coupling_config *config,
                               const struct coupling_shape *shape)

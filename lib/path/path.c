@@ -133,6 +133,16 @@ fmatch_status path_create(struct path **path, fmatch_context *context,
     return FMATCH_OK;
 }
 
+void path_give_up(const fmatch_path_config *config)
+{
+    struct path given = {0};
+    struct status_kept told;
+    status_keep(&told);
+    (void)read_config(&given, config);
+    status_keep_and_destroy(given.schedule.destroy, given.schedule.user);
+    status_restore(&told);
+}
+
 struct path *path_retain(struct path *path)
 {
     reference_count_retain(&path->references);

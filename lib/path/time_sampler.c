@@ -195,6 +195,16 @@ fmatch_status time_sampler_create(struct time_sampler *s, const fmatch_allocator
     return status;
 }
 
+void time_sampler_give_up(const fmatch_time_config *config)
+{
+    struct time_sampler given = {0};
+    struct status_kept told;
+    status_keep(&told);
+    (void)read_config(&given, config);
+    status_keep_and_destroy(given.callbacks.destroy, given.callbacks.user);
+    status_restore(&told);
+}
+
 void time_sampler_destroy(struct time_sampler *s, const fmatch_allocator *allocator)
 {
     allocation_destroy(allocator, s->grid);

@@ -85,6 +85,16 @@ fmatch_status loss_create(struct loss *loss, const fmatch_loss_config *config, i
     return status;
 }
 
+void loss_give_up(const fmatch_loss_config *config)
+{
+    struct loss given = {0};
+    struct status_kept told;
+    status_keep(&told);
+    (void)create(&given, config, 1);
+    loss_destroy(&given);
+    status_restore(&told);
+}
+
 void loss_destroy(struct loss *loss)
 {
     status_keep_and_destroy(loss->callbacks.destroy, loss->callbacks.user);

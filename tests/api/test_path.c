@@ -447,6 +447,11 @@ static void models_share_a_users_schedule(void **state)
     expect_status(fmatch_model_create_mlp(&model, context_of(state), &config),
                   FMATCH_ERROR_ARGUMENT);
     assert_int_equal(destroyed, 1);
+    expect_status(fmatch_model_create_mlp(&model, NULL, &config), FMATCH_ERROR_ARGUMENT);
+    expect_detail("context is NULL");
+    assert_int_equal(destroyed, 2);
+    expect_status(fmatch_model_create_mlp(NULL, context_of(state), &config), FMATCH_ERROR_ARGUMENT);
+    assert_int_equal(destroyed, 3);
     destroyed = 0;
     const fmatch_schedule_callbacks uncounted = {.struct_size = sizeof uncounted,
                                                  .evaluate = no_schedule,

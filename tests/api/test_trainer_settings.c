@@ -398,6 +398,25 @@ static void count_destroy(void *user)
     ++*(int *)user;
 }
 
+static int32_t halves(void *user, fmatch_random *random, int64_t first_row, int64_t n, float *t)
+{
+    (void)user, (void)random, (void)first_row;
+    for (int64_t i = 0; i < n; i++)
+        t[i] = 0.5f;
+    return 0;
+}
+
+static int32_t in_order(void *user, fmatch_random *random, int64_t n, int32_t dim,
+                        const float *noise, const float *target, int32_t condition_dim,
+                        const float *condition, int32_t *noise_row, int32_t *target_row)
+{
+    (void)user, (void)random, (void)dim, (void)noise, (void)target, (void)condition_dim;
+    (void)condition;
+    for (int32_t i = 0; i < n; i++)
+        noise_row[i] = target_row[i] = i;
+    return 0;
+}
+
 static void users_functions_are_given_up_when_create_fails(void **state)
 {
     int destroyed = 0;
@@ -428,6 +447,35 @@ static void users_functions_are_given_up_when_create_fails(void **state)
     expect_ok(fmatch_trainer_create(&trainer, model, optimizer, NULL, &config));
     fmatch_trainer_destroy(&trainer);
     assert_int_equal(destroyed, 3);
+
+    /* and where there is nothing to train */
+    const fmatch_time_callbacks draw = {
+        .struct_size = sizeof draw, .draw = halves, .destroy = count_destroy, .user = &destroyed};
+    const fmatch_time_config time = {
+        .struct_size = sizeof time, .kind = FMATCH_TIME_CALLBACK, .callbacks = &draw};
+    config.time = &time;
+    const fmatch_coupling_callbacks pair = {
+        .struct_size = sizeof pair, .pair = in_order, .destroy = count_destroy, .user = &destroyed};
+    fmatch_coupling_config coupling;
+    fmatch_coupling_config_init(&coupling);
+    coupling.kind = FMATCH_COUPLING_CALLBACK;
+    coupling.callbacks = &pair;
+    config.coupling = &coupling;
+    fmatch_source *target = make_post_target(context_of(state));
+    fmatch_model *exact = make_closed_form(context_of(state), target);
+    expect_status(fmatch_trainer_create(&trainer, exact, optimizer, NULL, &config),
+                  FMATCH_ERROR_UNSUPPORTED);
+    expect_detail("model", "parameters");
+    assert_int_equal(destroyed, 6);
+    expect_status(fmatch_trainer_create(&trainer, NULL, optimizer, NULL, &config),
+                  FMATCH_ERROR_ARGUMENT);
+    expect_detail("model is NULL");
+    assert_int_equal(destroyed, 9);
+    expect_status(fmatch_trainer_create(NULL, model, optimizer, NULL, &config),
+                  FMATCH_ERROR_ARGUMENT);
+    assert_int_equal(destroyed, 12);
+    fmatch_model_destroy(&exact);
+    fmatch_source_destroy(&target);
     fmatch_optimizer_destroy(&optimizer);
     fmatch_model_destroy(&model);
 }
