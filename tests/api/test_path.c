@@ -254,6 +254,30 @@ static void schedules_of_users_are_the_built_in_ones(void **state)
     expect_close(t_again, t, 1e-12, "by bisection");
 }
 
+/* 150 times are asked for together, not one by one, and each gets its own values. */
+static void many_times_take_few_calls(void **state)
+{
+    (void)state;
+    enum { MANY = 150 };
+    int calls = 0;
+    const fmatch_schedule_callbacks callbacks = {
+        .struct_size = sizeof callbacks, .evaluate = cosine_again, .user = &calls};
+    fmatch_path_config config = path_of(FMATCH_PATH_CALLBACK);
+    config.schedule = &callbacks;
+    double t[MANY], values[4][MANY];
+    for (int i = 0; i < MANY; i++)
+        t[i] = i / (MANY - 1.0);
+    expect_ok(fmatch_path_evaluate_schedule(&config, MANY, t, values[0], values[1], values[2],
+                                            values[3]));
+    expect_that(calls <= 3, "%d calls", calls);
+    for (int i = 0; i < MANY; i++) {
+        expect_close(values[0][i], sin(PI / 2 * t[i]), 1e-15, "alpha at %g", t[i]);
+        expect_close(values[1][i], cos(PI / 2 * t[i]), 1e-15, "sigma at %g", t[i]);
+        expect_close(values[2][i], PI / 2 * cos(PI / 2 * t[i]), 1e-15, "alpha' at %g", t[i]);
+        expect_close(values[3][i], -PI / 2 * sin(PI / 2 * t[i]), 1e-15, "sigma' at %g", t[i]);
+    }
+}
+
 static void failing_schedules_are_reported(void **state)
 {
     (void)state;
@@ -514,6 +538,7 @@ int main(void)
         cmocka_unit_test(bridges_velocity_is_the_papers),
         cmocka_unit_test(predictions_convert_and_return),
         cmocka_unit_test(schedules_of_users_are_the_built_in_ones),
+        cmocka_unit_test(many_times_take_few_calls),
         cmocka_unit_test(failing_schedules_are_reported),
         cmocka_unit_test(contradicting_settings_are_refused),
         cmocka_unit_test(impossible_rows_are_refused),
