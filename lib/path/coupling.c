@@ -399,6 +399,8 @@ static fmatch_status pair_by_user(const struct coupling *c, const struct couplin
                                   const struct draws *draws, int32_t *noise_row,
                                   int32_t *target_row)
 {
+    for (int64_t i = 0; i < c->rows; i++) /* what is not written shall be noticed */
+        noise_row[i] = target_row[i] = -1;
     struct fmatch_random random = random_lend(draws->stream, draws->first, c->rows);
     struct status_kept kept;
     status_keep(&kept);

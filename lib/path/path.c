@@ -211,6 +211,8 @@ static fmatch_status schedules_of_user(const struct path *path, int32_t n, const
                                        struct schedule *s)
 {
     double values[4][TIMES_AT_ONCE];
+    for (int32_t i = 0; i < n; i++) /* what is not written shall be noticed */
+        values[0][i] = values[1][i] = values[2][i] = values[3][i] = NAN;
     const fmatch_schedule_callbacks *c = &path->schedule;
     struct status_kept kept;
     status_keep(&kept);

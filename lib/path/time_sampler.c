@@ -227,6 +227,8 @@ static double within(const struct time_sampler *s, double t)
 static fmatch_status draw_of_user(const struct time_sampler *s, const struct random_stream *stream,
                                   int64_t first_row, int64_t n, float *t)
 {
+    for (int64_t i = 0; i < n; i++) /* what is not written shall be noticed */
+        t[i] = NAN;
     struct fmatch_random random = random_lend(stream, first_row, n);
     struct status_kept kept;
     status_keep(&kept);

@@ -133,6 +133,8 @@ static fmatch_status weigh_by_user(const struct loss *loss, int64_t n, const flo
                                    double *weight)
 {
     const fmatch_loss_callbacks *c = &loss->callbacks;
+    for (int64_t i = 0; i < n; i++) /* what is not written shall be noticed */
+        weight[i] = NAN;
     struct status_kept kept;
     status_keep(&kept);
     const int32_t code = c->weigh(c->user, n, t, weight);

@@ -296,6 +296,33 @@ static void failing_schedules_are_reported(void **state)
     expect_detail("sigma_rate", "nan", "0.5");
 }
 
+static int32_t only_alpha_and_sigma(void *user, int64_t n, const double *t, double *alpha,
+                                    double *sigma, double *alpha_rate, double *sigma_rate)
+{
+    (void)user, (void)alpha_rate, (void)sigma_rate;
+    for (int64_t i = 0; i < n; i++) {
+        alpha[i] = t[i];
+        sigma[i] = 1 - t[i];
+    }
+    return 0;
+}
+
+static void what_a_schedule_leaves_out_is_noticed(void **state)
+{
+    (void)state;
+    const fmatch_schedule_callbacks whole = {.struct_size = sizeof whole, .evaluate = cosine_again},
+                                    part = {.struct_size = sizeof part,
+                                            .evaluate = only_alpha_and_sigma};
+    fmatch_path_config config = path_of(FMATCH_PATH_CALLBACK);
+    double t = 0.5, a, s, ar, sr;
+    config.schedule = &whole; /* leaves finite numbers where the other's will be */
+    expect_ok(fmatch_path_evaluate_schedule(&config, 1, &t, &a, &s, &ar, &sr));
+    config.schedule = &part;
+    expect_status(fmatch_path_evaluate_schedule(&config, 1, &t, &a, &s, &ar, &sr),
+                  FMATCH_ERROR_NOT_FINITE);
+    expect_detail("alpha_rate", "nan", "0.5");
+}
+
 /* ---- what is refused ---- */
 
 static void expect_refused(fmatch_path_config config, const char *word)
@@ -540,6 +567,7 @@ int main(void)
         cmocka_unit_test(schedules_of_users_are_the_built_in_ones),
         cmocka_unit_test(many_times_take_few_calls),
         cmocka_unit_test(failing_schedules_are_reported),
+        cmocka_unit_test(what_a_schedule_leaves_out_is_noticed),
         cmocka_unit_test(contradicting_settings_are_refused),
         cmocka_unit_test(impossible_rows_are_refused),
         path_test(model_gives_the_velocity_that_its_prediction_means),

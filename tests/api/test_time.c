@@ -236,6 +236,26 @@ static void users_times_run_on_the_calling_thread(void **state)
     fmatch_context_destroy(&context);
 }
 
+static int32_t all_but_one(void *user, fmatch_random *random, int64_t first_row, int64_t n,
+                           float *t)
+{
+    (void)user, (void)random, (void)first_row;
+    for (int64_t i = 0; i + 1 < n; i++)
+        t[i] = 0.5f;
+    return 0;
+}
+
+static void what_a_user_leaves_out_is_noticed(void **state)
+{
+    const fmatch_time_callbacks callbacks = {.struct_size = sizeof callbacks, .draw = all_but_one};
+    fmatch_time_config config = time_of(FMATCH_TIME_CALLBACK);
+    config.callbacks = &callbacks;
+    float t[4] = {0.25f, 0.25f, 0.25f, 0.25f};
+    expect_status(fmatch_time_draw(context_of(state), &config, 1, 10, 16, 4, t),
+                  FMATCH_ERROR_NOT_FINITE);
+    expect_detail("row 13", "nan");
+}
+
 static void expect_refused(void **state, fmatch_time_config config, const char *word)
 {
     float t;
@@ -288,6 +308,7 @@ int main(void)
         time_test(grids_give_their_times_equally_often),
         time_test(users_draw_their_own),
         time_test(users_times_run_on_the_calling_thread),
+        time_test(what_a_user_leaves_out_is_noticed),
         time_test(contradicting_settings_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -498,6 +498,33 @@ static void a_users_bad_weight_is_reported(void **state)
     fmatch_model_destroy(&model);
 }
 
+static int32_t no_weight(void *user, int64_t n, const float *t, double *weight)
+{
+    (void)user, (void)n, (void)t, (void)weight;
+    return 0;
+}
+
+static void a_weight_left_out_is_noticed(void **state)
+{
+    const fmatch_loss_callbacks whole = quadratic_weight,
+                                none = {.struct_size = sizeof none, .weigh = no_weight};
+    fmatch_loss_config loss = {
+        .struct_size = sizeof loss, .weight = FMATCH_LOSS_WEIGHT_CALLBACK, .callbacks = &whole};
+    const struct rows rows = make_rows();
+    fmatch_model *model = make_model(context_of(state));
+    const fmatch_batch batch = batch_of(&rows, false);
+    double seen;
+    fmatch_trainer *trainer = make_trainer_with(model, context_of(state), &loss);
+    expect_ok(fmatch_trainer_evaluate_batch(trainer, &batch, &seen));
+    fmatch_trainer_destroy(&trainer);
+    loss.callbacks = &none;
+    trainer = make_trainer_with(model, context_of(state), &loss);
+    expect_status(fmatch_trainer_evaluate_batch(trainer, &batch, &seen), FMATCH_ERROR_NOT_FINITE);
+    expect_detail("weight", "nan");
+    fmatch_trainer_destroy(&trainer);
+    fmatch_model_destroy(&model);
+}
+
 static void contradicting_losses_are_refused(void **state)
 {
     static const struct {
@@ -564,6 +591,7 @@ int main(void)
         settings_test(settings_change_no_bit_between_threads),
         settings_test(users_functions_are_given_up_when_create_fails),
         settings_test(a_users_bad_weight_is_reported),
+        settings_test(a_weight_left_out_is_noticed),
         settings_test(contradicting_losses_are_refused),
         settings_test(targets_must_have_the_models_conditions),
     };
