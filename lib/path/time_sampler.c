@@ -88,7 +88,7 @@ static const struct configuration_setting settings[] = {
     {"time->scale",
      offsetof(fmatch_time_config, scale),
      FMATCH_TIME_MODE,
-     {.lowest = -1, .highest = 1.7519383938841721},
+     {.lowest = -1, .highest = 2.0 / (3.14159265358979323846 - 2.0)},
      0.0},
     {"time->exponent",
      offsetof(fmatch_time_config, exponent),

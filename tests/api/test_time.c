@@ -274,7 +274,7 @@ static void contradicting_settings_are_refused(void **state)
     config.mean = 1;
     expect_refused(state, config, "mean");
     config = time_of(FMATCH_TIME_MODE);
-    config.scale = 1.76;
+    config.scale = 2 / (PI - 2) + 1e-15;
     expect_refused(state, config, "scale");
     config = time_of(FMATCH_TIME_POWER_LAW);
     config.exponent = -1;
