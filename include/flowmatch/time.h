@@ -48,9 +48,9 @@ typedef struct fmatch_time_config {
     uint32_t struct_size; /**< written by init */
     int32_t kind;         /**< an fmatch_time. Default UNIFORM. */
     /**
-     * 1: the u of a batch of B rows are (u0 + i / B) mod 1 with one u0 for the batch, which leaves
-     * each row's distribution as it is and makes the batch's mean less noisy. Not for CALLBACK.
-     * Default 0.
+     * 1: of the u of a batch of B rows, one is in each of the intervals from i / B to (i + 1) / B,
+     * in an order drawn anew for each batch. That leaves each row's distribution as it is, and
+     * makes the batch's mean less noisy. Not for CALLBACK. Default 0.
      */
     int32_t stratified;
     int32_t grid_count; /**< of GRID, 1 to 2^24 */

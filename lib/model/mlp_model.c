@@ -278,19 +278,30 @@ static fmatch_status create_checked(fmatch_model **model, fmatch_context *contex
     return create(model, context, config, widths, path);
 }
 
+static fmatch_status check_handles(fmatch_model **model, const fmatch_context *context)
+{
+    CHECK_NOT_NULL(model);
+    CHECK_NOT_NULL(context);
+    return FMATCH_OK;
+}
+
 fmatch_status fmatch_model_create_mlp(fmatch_model **model, fmatch_context *context,
                                       const fmatch_mlp_config *config)
 {
     status_begin();
-    CHECK_NOT_NULL(model);
-    *model = NULL;
-    CHECK_NOT_NULL(context);
+    if (model)
+        *model = NULL;
     fmatch_mlp_config given;
     RETURN_IF_FAILED(configuration_read(&given, sizeof given, sizeof given, config, "config"));
+    fmatch_status status = check_handles(model, context);
+    if (status != FMATCH_OK) {
+        path_give_up(given.path);
+        return status;
+    }
     struct path *path;
     RETURN_IF_FAILED(path_create(&path, context, given.path));
     fmatch_model *created = NULL;
-    const fmatch_status status = create_checked(&created, context, &given, path);
+    status = create_checked(&created, context, &given, path);
     path_release(path);
     if (status != FMATCH_OK)
         return status;

@@ -115,6 +115,18 @@ static fmatch_status create(struct coupling **coupling, fmatch_context *context,
     return FMATCH_OK;
 }
 
+void coupling_give_up(const fmatch_coupling_config *config)
+{
+    const struct coupling_shape shape = {.dim = 1, .batch = 1};
+    struct coupling_settings given = {0};
+    struct status_kept told;
+    status_keep(&told);
+    if (config)
+        (void)coupling_settings_read(&given, config, &shape);
+    status_keep_and_destroy(given.callbacks.destroy, given.callbacks.user);
+    status_restore(&told);
+}
+
 fmatch_status coupling_create(struct coupling **coupling, fmatch_context *context,
                               const fmatch_coupling_config *config,
                               const struct coupling_shape *shape)
@@ -387,6 +399,8 @@ static fmatch_status pair_by_user(const struct coupling *c, const struct couplin
                                   const struct draws *draws, int32_t *noise_row,
                                   int32_t *target_row)
 {
+    for (int64_t i = 0; i < c->rows; i++) /* what is not written shall be noticed */
+        noise_row[i] = target_row[i] = -1;
     struct fmatch_random random = random_lend(draws->stream, draws->first, c->rows);
     struct status_kept kept;
     status_keep(&kept);

@@ -22,6 +22,8 @@ struct coupling_shape {
 fmatch_status coupling_create(struct coupling **coupling, fmatch_context *context,
                               const fmatch_coupling_config *config,
                               const struct coupling_shape *shape);
+/* What it does for the user when it fails, where there is not even a model. */
+void coupling_give_up(const fmatch_coupling_config *config);
 /* Accepts NULL. */
 void coupling_destroy(struct coupling *coupling);
 

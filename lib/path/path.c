@@ -133,6 +133,16 @@ fmatch_status path_create(struct path **path, fmatch_context *context,
     return FMATCH_OK;
 }
 
+void path_give_up(const fmatch_path_config *config)
+{
+    struct path given = {0};
+    struct status_kept told;
+    status_keep(&told);
+    (void)read_config(&given, config);
+    status_keep_and_destroy(given.schedule.destroy, given.schedule.user);
+    status_restore(&told);
+}
+
 struct path *path_retain(struct path *path)
 {
     reference_count_retain(&path->references);
@@ -201,6 +211,8 @@ static fmatch_status schedules_of_user(const struct path *path, int32_t n, const
                                        struct schedule *s)
 {
     double values[4][TIMES_AT_ONCE];
+    for (int32_t i = 0; i < n; i++) /* what is not written shall be noticed */
+        values[0][i] = values[1][i] = values[2][i] = values[3][i] = NAN;
     const fmatch_schedule_callbacks *c = &path->schedule;
     struct status_kept kept;
     status_keep(&kept);
@@ -467,13 +479,16 @@ fmatch_status fmatch_path_evaluate_schedule(const fmatch_path_config *config, in
     CHECK_NOT_NULL(alpha_rate);
     CHECK_NOT_NULL(sigma_rate);
     RETURN_IF_FAILED(check_doubles("t", n, t, 1.0));
-    for (int64_t i = 0; i < n; i++) {
-        struct schedule s;
-        RETURN_IF_FAILED(schedules_at(&path, 1, t + i, &s));
-        alpha[i] = s.alpha;
-        sigma[i] = s.sigma;
-        alpha_rate[i] = s.alpha_rate;
-        sigma_rate[i] = s.sigma_rate;
+    for (int64_t first = 0; first < n; first += TIMES_AT_ONCE) {
+        struct schedule s[TIMES_AT_ONCE];
+        const int32_t some = n - first < TIMES_AT_ONCE ? (int32_t)(n - first) : TIMES_AT_ONCE;
+        RETURN_IF_FAILED(schedules_at(&path, some, t + first, s));
+        for (int32_t i = 0; i < some; i++) {
+            alpha[first + i] = s[i].alpha;
+            sigma[first + i] = s[i].sigma;
+            alpha_rate[first + i] = s[i].alpha_rate;
+            sigma_rate[first + i] = s[i].sigma_rate;
+        }
     }
     return FMATCH_OK;
 }

@@ -12,6 +12,8 @@ struct path;
  * could not be read. */
 fmatch_status path_create(struct path **path, fmatch_context *context,
                           const fmatch_path_config *config);
+/* What path_create does for the user when it fails, where there is not even a context. */
+void path_give_up(const fmatch_path_config *config);
 struct path *path_retain(struct path *path);
 /* Accepts NULL. */
 void path_release(struct path *path);

@@ -2,6 +2,7 @@
 
 #include "base/configuration.h"
 #include "base/status.h"
+#include "source/row_order.h"
 
 #include <math.h>
 #include <string.h>
@@ -88,7 +89,7 @@ static const struct configuration_setting settings[] = {
     {"time->scale",
      offsetof(fmatch_time_config, scale),
      FMATCH_TIME_MODE,
-     {.lowest = -1, .highest = 1.7519383938841721},
+     {.lowest = -1, .highest = 2.0 / (3.14159265358979323846 - 2.0)},
      0.0},
     {"time->exponent",
      offsetof(fmatch_time_config, exponent),
@@ -195,6 +196,16 @@ fmatch_status time_sampler_create(struct time_sampler *s, const fmatch_allocator
     return status;
 }
 
+void time_sampler_give_up(const fmatch_time_config *config)
+{
+    struct time_sampler given = {0};
+    struct status_kept told;
+    status_keep(&told);
+    (void)read_config(&given, config);
+    status_keep_and_destroy(given.callbacks.destroy, given.callbacks.user);
+    status_restore(&told);
+}
+
 void time_sampler_destroy(struct time_sampler *s, const fmatch_allocator *allocator)
 {
     allocation_destroy(allocator, s->grid);
@@ -217,6 +228,8 @@ static double within(const struct time_sampler *s, double t)
 static fmatch_status draw_of_user(const struct time_sampler *s, const struct random_stream *stream,
                                   int64_t first_row, int64_t n, float *t)
 {
+    for (int64_t i = 0; i < n; i++) /* what is not written shall be noticed */
+        t[i] = NAN;
     struct fmatch_random random = random_lend(stream, first_row, n);
     struct status_kept kept;
     status_keep(&kept);
@@ -233,20 +246,45 @@ static fmatch_status draw_of_user(const struct time_sampler *s, const struct ran
     return FMATCH_OK;
 }
 
-/* u of each row, or the u0 of the batch moved on by the row's place in it. */
-static void draw_uniform(const struct time_sampler *s, const struct random_stream *stream,
-                         struct time_batch batch, int64_t first, int64_t n, float *u)
+/* The u of one of `batch` equal parts of [0, 1); rounding must not carry it into the next. */
+static float in_part(int64_t part, int64_t batch, float u)
 {
-    if (!s->config.stratified) {
-        random_stream_uniform(stream, 0, (uint64_t)(batch.first_row + first), n, u);
-        return;
-    }
-    float u0;
-    random_stream_uniform(stream, 1, (uint64_t)batch.first_row, 1, &u0);
-    for (int64_t i = 0; i < n; i++) {
-        const double moved = u0 + (double)(first + i) / (double)batch.rows;
-        u[i] = (float)(moved < 1.0 ? moved : moved - 1.0);
-        u[i] = u[i] < 1.0f ? u[i] : 0.0f;
+    const double end = (double)(part + 1) / (double)batch;
+    const float moved = (float)(((double)part + u) / (double)batch);
+    return moved < end ? moved : nextafterf((float)end, 0.0f);
+}
+
+/* Which part each row of a batch has: in an order of the batch's own, and turned by a uniform
+ * number, because the order of a few parts is not uniform over all orders. */
+struct parts {
+    struct random_stream order;
+    int64_t turn;
+};
+
+static struct parts parts_of_batch(const struct random_stream *stream, struct time_batch batch)
+{
+    uint32_t words[4];
+    struct parts parts = {.order = *stream};
+    stream->kernels->words(stream->seed, 2, stream->stream, 4 * (uint64_t)batch.first_row, 4,
+                           words);
+    parts.order.seed = (uint64_t)words[0] << 32 | words[1];
+    parts.turn = (int64_t)(((uint64_t)words[2] << 32 | words[3]) % (uint64_t)batch.rows);
+    return parts;
+}
+
+/* Each part of [0, 1) once in a batch. Rows that are neighbours, and may be alike, are not
+ * neighbours in time. */
+static void draw_stratified(const struct random_stream *stream, struct time_batch batch,
+                            int64_t first, int64_t n, float *u)
+{
+    const struct parts parts = parts_of_batch(stream, batch);
+    random_stream_uniform(stream, 1, (uint64_t)(batch.first_row + first), n, u);
+    for (int64_t done = 0; done < n; done += ROW_ORDER_BLOCK) {
+        int64_t part[ROW_ORDER_BLOCK];
+        const int64_t some = n - done < ROW_ORDER_BLOCK ? n - done : ROW_ORDER_BLOCK;
+        row_order_find(FMATCH_ORDER_SHUFFLED, batch.rows, &parts.order, first + done, some, part);
+        for (int64_t i = 0; i < some; i++)
+            u[done + i] = in_part((part[i] + parts.turn) % batch.rows, batch.rows, u[done + i]);
     }
 }
 
@@ -255,7 +293,10 @@ fmatch_status time_sampler_draw(const struct time_sampler *s, const struct rando
 {
     if (s->config.kind == FMATCH_TIME_CALLBACK)
         return draw_of_user(s, stream, batch.first_row + first, n, t);
-    draw_uniform(s, stream, batch, first, n, t);
+    if (s->config.stratified)
+        draw_stratified(stream, batch, first, n, t);
+    else
+        random_stream_uniform(stream, 0, (uint64_t)(batch.first_row + first), n, t);
     double (*const distribution)(const fmatch_time_config *c, double u) =
         distributions[s->config.kind];
     if (s->config.kind == FMATCH_TIME_GRID) {

@@ -18,6 +18,8 @@ struct time_sampler {
  * unless the configuration could not be read. */
 fmatch_status time_sampler_create(struct time_sampler *s, const fmatch_allocator *allocator,
                                   const fmatch_time_config *config, double from, double to);
+/* What it does for the user when it fails, where there is not even a model. */
+void time_sampler_give_up(const fmatch_time_config *config);
 /* Accepts a zeroed one. */
 void time_sampler_destroy(struct time_sampler *s, const fmatch_allocator *allocator);
 

@@ -17,6 +17,8 @@ struct loss {
  * could not be read. */
 fmatch_status loss_create(struct loss *loss, const fmatch_loss_config *config, int32_t dim,
                           const struct path *path, int32_t prediction);
+/* What it does for the user when it fails, where there is not even a model. */
+void loss_give_up(const fmatch_loss_config *config);
 /* Accepts a zeroed one. */
 void loss_destroy(struct loss *loss);
 

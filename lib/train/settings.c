@@ -39,6 +39,13 @@ fmatch_status settings_create(struct settings *settings, const fmatch_model *mod
     return status;
 }
 
+void settings_give_up(const fmatch_trainer_config *config)
+{
+    time_sampler_give_up(config->time);
+    loss_give_up(config->loss);
+    coupling_give_up(config->coupling);
+}
+
 void settings_destroy(struct settings *settings, const fmatch_allocator *allocator)
 {
     coupling_destroy(settings->coupling);

@@ -20,6 +20,8 @@ struct settings {
  * be read. */
 fmatch_status settings_create(struct settings *settings, const fmatch_model *model,
                               const fmatch_trainer_config *config);
+/* What it does for the user when it fails, where there is no model to train. */
+void settings_give_up(const fmatch_trainer_config *config);
 /* Accepts zeroed settings. */
 void settings_destroy(struct settings *settings, const fmatch_allocator *allocator);
 

@@ -270,25 +270,37 @@ static fmatch_status check(const fmatch_model *model, const fmatch_source *targe
     return FMATCH_OK;
 }
 
+static fmatch_status check_handles(fmatch_trainer **trainer, const fmatch_model *model,
+                                   const fmatch_optimizer *optimizer)
+{
+    CHECK_NOT_NULL(trainer);
+    CHECK_NOT_NULL(model);
+    CHECK_NOT_NULL(optimizer);
+    if (!mlp_model_network(model))
+        return status_fail(FMATCH_ERROR_UNSUPPORTED,
+                           "model has no parameters; there is nothing to train");
+    return FMATCH_OK;
+}
+
 fmatch_status fmatch_trainer_create(fmatch_trainer **trainer, fmatch_model *model,
                                     fmatch_optimizer *optimizer, const fmatch_source *target,
                                     const fmatch_trainer_config *config)
 {
     status_begin();
-    CHECK_NOT_NULL(trainer);
-    *trainer = NULL;
-    CHECK_NOT_NULL(model);
-    CHECK_NOT_NULL(optimizer);
+    if (trainer)
+        *trainer = NULL;
     fmatch_trainer_config given;
     fmatch_trainer_config_init(&given);
     if (config)
         RETURN_IF_FAILED(configuration_read(&given, sizeof given, sizeof given, config, "config"));
-    if (!mlp_model_network(model))
-        return status_fail(FMATCH_ERROR_UNSUPPORTED,
-                           "model has no parameters; there is nothing to train");
+    fmatch_status status = check_handles(trainer, model, optimizer);
+    if (status != FMATCH_OK) {
+        settings_give_up(&given);
+        return status;
+    }
     struct settings settings;
     RETURN_IF_FAILED(settings_create(&settings, model, &given));
-    fmatch_status status = check(model, target, &given);
+    status = check(model, target, &given);
     if (status == FMATCH_OK)
         status = create(trainer, model, optimizer, target, &given, &settings);
     settings_destroy(&settings, &model->context->allocator);

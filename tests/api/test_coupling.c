@@ -365,7 +365,7 @@ static int32_t reversed(void *user, fmatch_random *random, int64_t n, int32_t di
     if (fault == 1)
         return -3;
     assert_true(dim == DIM && noise && target && (condition_dim > 0) == (condition != NULL));
-    for (int32_t i = 0; i < n; i++) {
+    for (int32_t i = 0; fault != 3 && i < n; i++) {
         noise_row[i] = (int32_t)n - 1 - i;
         target_row[i] = fault == 2 ? (int32_t)n : i;
     }
@@ -394,6 +394,14 @@ static void users_pair_as_they_like(void **state)
                                         p.target_row, NULL),
                   FMATCH_ERROR_ARGUMENT);
     expect_detail("target_row[0]", "24");
+    fault = 0; /* leaves pairs where the next call writes none */
+    expect_ok(fmatch_coupling_solve(context_of(state), &config, 0, &rows, p.noise_row, p.target_row,
+                                    NULL));
+    fault = 3;
+    expect_status(fmatch_coupling_solve(context_of(state), &config, 0, &rows, p.noise_row,
+                                        p.target_row, NULL),
+                  FMATCH_ERROR_ARGUMENT);
+    expect_detail("noise_row[0]", "-1");
 }
 
 /* ---- what is refused ---- */

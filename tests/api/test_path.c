@@ -254,6 +254,30 @@ static void schedules_of_users_are_the_built_in_ones(void **state)
     expect_close(t_again, t, 1e-12, "by bisection");
 }
 
+/* 150 times are asked for together, not one by one, and each gets its own values. */
+static void many_times_take_few_calls(void **state)
+{
+    (void)state;
+    enum { MANY = 150 };
+    int calls = 0;
+    const fmatch_schedule_callbacks callbacks = {
+        .struct_size = sizeof callbacks, .evaluate = cosine_again, .user = &calls};
+    fmatch_path_config config = path_of(FMATCH_PATH_CALLBACK);
+    config.schedule = &callbacks;
+    double t[MANY], values[4][MANY];
+    for (int i = 0; i < MANY; i++)
+        t[i] = i / (MANY - 1.0);
+    expect_ok(fmatch_path_evaluate_schedule(&config, MANY, t, values[0], values[1], values[2],
+                                            values[3]));
+    expect_that(calls <= 3, "%d calls", calls);
+    for (int i = 0; i < MANY; i++) {
+        expect_close(values[0][i], sin(PI / 2 * t[i]), 1e-15, "alpha at %g", t[i]);
+        expect_close(values[1][i], cos(PI / 2 * t[i]), 1e-15, "sigma at %g", t[i]);
+        expect_close(values[2][i], PI / 2 * cos(PI / 2 * t[i]), 1e-15, "alpha' at %g", t[i]);
+        expect_close(values[3][i], -PI / 2 * sin(PI / 2 * t[i]), 1e-15, "sigma' at %g", t[i]);
+    }
+}
+
 static void failing_schedules_are_reported(void **state)
 {
     (void)state;
@@ -270,6 +294,33 @@ static void failing_schedules_are_reported(void **state)
     expect_status(fmatch_path_evaluate_schedule(&config, 1, &t, &a, &s, &ar, &sr),
                   FMATCH_ERROR_NOT_FINITE);
     expect_detail("sigma_rate", "nan", "0.5");
+}
+
+static int32_t only_alpha_and_sigma(void *user, int64_t n, const double *t, double *alpha,
+                                    double *sigma, double *alpha_rate, double *sigma_rate)
+{
+    (void)user, (void)alpha_rate, (void)sigma_rate;
+    for (int64_t i = 0; i < n; i++) {
+        alpha[i] = t[i];
+        sigma[i] = 1 - t[i];
+    }
+    return 0;
+}
+
+static void what_a_schedule_leaves_out_is_noticed(void **state)
+{
+    (void)state;
+    const fmatch_schedule_callbacks whole = {.struct_size = sizeof whole, .evaluate = cosine_again},
+                                    part = {.struct_size = sizeof part,
+                                            .evaluate = only_alpha_and_sigma};
+    fmatch_path_config config = path_of(FMATCH_PATH_CALLBACK);
+    double t = 0.5, a, s, ar, sr;
+    config.schedule = &whole; /* leaves finite numbers where the other's will be */
+    expect_ok(fmatch_path_evaluate_schedule(&config, 1, &t, &a, &s, &ar, &sr));
+    config.schedule = &part;
+    expect_status(fmatch_path_evaluate_schedule(&config, 1, &t, &a, &s, &ar, &sr),
+                  FMATCH_ERROR_NOT_FINITE);
+    expect_detail("alpha_rate", "nan", "0.5");
 }
 
 /* ---- what is refused ---- */
@@ -447,6 +498,11 @@ static void models_share_a_users_schedule(void **state)
     expect_status(fmatch_model_create_mlp(&model, context_of(state), &config),
                   FMATCH_ERROR_ARGUMENT);
     assert_int_equal(destroyed, 1);
+    expect_status(fmatch_model_create_mlp(&model, NULL, &config), FMATCH_ERROR_ARGUMENT);
+    expect_detail("context is NULL");
+    assert_int_equal(destroyed, 2);
+    expect_status(fmatch_model_create_mlp(NULL, context_of(state), &config), FMATCH_ERROR_ARGUMENT);
+    assert_int_equal(destroyed, 3);
     destroyed = 0;
     const fmatch_schedule_callbacks uncounted = {.struct_size = sizeof uncounted,
                                                  .evaluate = no_schedule,
@@ -509,7 +565,9 @@ int main(void)
         cmocka_unit_test(bridges_velocity_is_the_papers),
         cmocka_unit_test(predictions_convert_and_return),
         cmocka_unit_test(schedules_of_users_are_the_built_in_ones),
+        cmocka_unit_test(many_times_take_few_calls),
         cmocka_unit_test(failing_schedules_are_reported),
+        cmocka_unit_test(what_a_schedule_leaves_out_is_noticed),
         cmocka_unit_test(contradicting_settings_are_refused),
         cmocka_unit_test(impossible_rows_are_refused),
         path_test(model_gives_the_velocity_that_its_prediction_means),

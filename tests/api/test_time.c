@@ -13,11 +13,17 @@ static fmatch_time_config time_of(int32_t kind)
     return config;
 }
 
-static float *draw(fmatch_context *context, const fmatch_time_config *config, uint64_t seed)
+static float *draw_in(fmatch_context *context, const fmatch_time_config *config, uint64_t seed,
+                      int64_t batch)
 {
     float *t = floats(N);
-    expect_ok(fmatch_time_draw(context, config, seed, 0, 256, N, t));
+    expect_ok(fmatch_time_draw(context, config, seed, 0, batch, N, t));
     return t;
+}
+
+static float *draw(fmatch_context *context, const fmatch_time_config *config, uint64_t seed)
+{
+    return draw_in(context, config, seed, 256);
 }
 
 static int ascending(const void *a, const void *b)
@@ -111,25 +117,80 @@ static void times_follow_their_distributions(void **state)
         }
 }
 
+static const int64_t batches[] = {1, 2, 3, 7, 64, 256, 1000};
+
 static void a_stratified_batch_has_one_time_in_each_part(void **state)
 {
     fmatch_time_config config = time_of(FMATCH_TIME_UNIFORM);
     config.stratified = 1;
-    float *t = draw(context_of(state), &config, 2), *plain = draw(context_of(state), NULL, 2);
-    for (int batch = 0; batch + 256 <= N; batch += 256) {
-        int parts[256] = {0};
-        const double first = t[batch] * 256 - floor(t[batch] * 256);
-        for (int i = 0; i < 256; i++) {
-            const double scaled = t[batch + i] * 256 - first;
-            parts[((int)lrint(scaled) + 256) % 256]++;
+    for (size_t k = 0; k < COUNT(batches); k++) {
+        const int64_t B = batches[k];
+        float *t = floats(N);
+        expect_ok(fmatch_time_draw(context_of(state), &config, 2, 0, B, N, t));
+        for (int64_t first = 0; first + B <= N; first += B) {
+            int parts[1000] = {0};
+            for (int64_t i = first; i < first + B; i++)
+                parts[(int64_t)(t[i] * (double)B)]++;
+            for (int64_t i = 0; i < B; i++)
+                expect_that(parts[i] == 1, "batch %lld of %lld, part %lld has %d",
+                            (long long)(first / B), (long long)B, (long long)i, parts[i]);
         }
-        for (int i = 0; i < 256; i++)
-            expect_that(parts[i] == 1, "batch %d, part %d has %d", batch / 256, i, parts[i]);
+        free(t);
     }
-    /* another batch begins elsewhere */
-    expect_that(t[0] != t[256] && t[256] != t[512], "%g %g %g", t[0], t[256], t[512]);
-    free(plain);
+}
+
+/* The mean of half a batch varies no more than that of as many independent times, sqrt(1 / (12 h))
+ * = 0.051 for h = 32, whichever half it is: of M means, the deviation is off by more than 5 /
+ * sqrt(2 M) of itself once in 10^6 runs. Of all rows it is that of B jitters, sqrt(1 / (12 B^3)).
+ */
+static void stratified_parts_do_not_follow_the_rows(void **state)
+{
+    enum { B = 64, HALF = 32, M = N / B };
+    fmatch_time_config config = time_of(FMATCH_TIME_UNIFORM);
+    config.stratified = 1;
+    float *t = draw_in(context_of(state), &config, 6, B);
+    static const int starts[] = {0, HALF, 0}, strides[] = {1, 1, 2};
+    const double slack = 1 + 5 / sqrt(2.0 * M);
+    for (size_t k = 0; k < COUNT(starts); k++) {
+        double square = 0;
+        for (int m = 0; m < M; m++) {
+            double mean = 0;
+            for (int i = 0; i < HALF; i++)
+                mean += t[m * B + starts[k] + i * strides[k]] / HALF;
+            square += (mean - 0.5) * (mean - 0.5) / M;
+        }
+        expect_that(sqrt(square) < slack * sqrt(1 / (12.0 * HALF)), "half %zu deviates by %g", k,
+                    sqrt(square));
+    }
+    double square = 0;
+    for (int m = 0; m < M; m++) {
+        double mean = 0;
+        for (int i = 0; i < B; i++)
+            mean += t[m * B + i] / B;
+        square += (mean - 0.5) * (mean - 0.5) / M;
+    }
+    const double wanted = sqrt(1 / (12.0 * B * B * B));
+    expect_that(sqrt(square) < slack * wanted && sqrt(square) > wanted / slack,
+                "the batch's mean deviates by %g, not %g", sqrt(square), wanted);
     free(t);
+}
+
+/* Also the first row of each batch alone, and for small batches. */
+static void a_stratified_rows_time_is_uniform(void **state)
+{
+    fmatch_time_config config = time_of(FMATCH_TIME_UNIFORM);
+    config.stratified = 1;
+    for (int64_t B = 1; B <= 9; B++) {
+        float *t = floats(N * B), *row = floats(N);
+        expect_ok(fmatch_time_draw(context_of(state), &config, 7, 0, B, N * B, t));
+        for (int64_t place = 0; place<B; place += B> 1 ? B - 1 : 1) {
+            for (int64_t i = 0; i < N; i++)
+                row[i] = t[i * B + place];
+            expect_distribution(row, uniform_cdf, "a row of a small batch");
+        }
+        free(row);
+        free(t);
+    }
 }
 
 static void rows_are_independent_of_the_call(void **state)
@@ -236,6 +297,26 @@ static void users_times_run_on_the_calling_thread(void **state)
     fmatch_context_destroy(&context);
 }
 
+static int32_t all_but_one(void *user, fmatch_random *random, int64_t first_row, int64_t n,
+                           float *t)
+{
+    (void)user, (void)random, (void)first_row;
+    for (int64_t i = 0; i + 1 < n; i++)
+        t[i] = 0.5f;
+    return 0;
+}
+
+static void what_a_user_leaves_out_is_noticed(void **state)
+{
+    const fmatch_time_callbacks callbacks = {.struct_size = sizeof callbacks, .draw = all_but_one};
+    fmatch_time_config config = time_of(FMATCH_TIME_CALLBACK);
+    config.callbacks = &callbacks;
+    float t[4] = {0.25f, 0.25f, 0.25f, 0.25f};
+    expect_status(fmatch_time_draw(context_of(state), &config, 1, 10, 16, 4, t),
+                  FMATCH_ERROR_NOT_FINITE);
+    expect_detail("row 13", "nan");
+}
+
 static void expect_refused(void **state, fmatch_time_config config, const char *word)
 {
     float t;
@@ -254,7 +335,7 @@ static void contradicting_settings_are_refused(void **state)
     config.mean = 1;
     expect_refused(state, config, "mean");
     config = time_of(FMATCH_TIME_MODE);
-    config.scale = 1.76;
+    config.scale = 2 / (PI - 2) + 1e-15;
     expect_refused(state, config, "scale");
     config = time_of(FMATCH_TIME_POWER_LAW);
     config.exponent = -1;
@@ -284,10 +365,13 @@ int main(void)
     const struct CMUnitTest tests[] = {
         time_test(times_follow_their_distributions),
         time_test(a_stratified_batch_has_one_time_in_each_part),
+        time_test(stratified_parts_do_not_follow_the_rows),
+        time_test(a_stratified_rows_time_is_uniform),
         time_test(rows_are_independent_of_the_call),
         time_test(grids_give_their_times_equally_often),
         time_test(users_draw_their_own),
         time_test(users_times_run_on_the_calling_thread),
+        time_test(what_a_user_leaves_out_is_noticed),
         time_test(contradicting_settings_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -398,6 +398,25 @@ static void count_destroy(void *user)
     ++*(int *)user;
 }
 
+static int32_t halves(void *user, fmatch_random *random, int64_t first_row, int64_t n, float *t)
+{
+    (void)user, (void)random, (void)first_row;
+    for (int64_t i = 0; i < n; i++)
+        t[i] = 0.5f;
+    return 0;
+}
+
+static int32_t in_order(void *user, fmatch_random *random, int64_t n, int32_t dim,
+                        const float *noise, const float *target, int32_t condition_dim,
+                        const float *condition, int32_t *noise_row, int32_t *target_row)
+{
+    (void)user, (void)random, (void)dim, (void)noise, (void)target, (void)condition_dim;
+    (void)condition;
+    for (int32_t i = 0; i < n; i++)
+        noise_row[i] = target_row[i] = i;
+    return 0;
+}
+
 static void users_functions_are_given_up_when_create_fails(void **state)
 {
     int destroyed = 0;
@@ -428,6 +447,35 @@ static void users_functions_are_given_up_when_create_fails(void **state)
     expect_ok(fmatch_trainer_create(&trainer, model, optimizer, NULL, &config));
     fmatch_trainer_destroy(&trainer);
     assert_int_equal(destroyed, 3);
+
+    /* and where there is nothing to train */
+    const fmatch_time_callbacks draw = {
+        .struct_size = sizeof draw, .draw = halves, .destroy = count_destroy, .user = &destroyed};
+    const fmatch_time_config time = {
+        .struct_size = sizeof time, .kind = FMATCH_TIME_CALLBACK, .callbacks = &draw};
+    config.time = &time;
+    const fmatch_coupling_callbacks pair = {
+        .struct_size = sizeof pair, .pair = in_order, .destroy = count_destroy, .user = &destroyed};
+    fmatch_coupling_config coupling;
+    fmatch_coupling_config_init(&coupling);
+    coupling.kind = FMATCH_COUPLING_CALLBACK;
+    coupling.callbacks = &pair;
+    config.coupling = &coupling;
+    fmatch_source *target = make_post_target(context_of(state));
+    fmatch_model *exact = make_closed_form(context_of(state), target);
+    expect_status(fmatch_trainer_create(&trainer, exact, optimizer, NULL, &config),
+                  FMATCH_ERROR_UNSUPPORTED);
+    expect_detail("model", "parameters");
+    assert_int_equal(destroyed, 6);
+    expect_status(fmatch_trainer_create(&trainer, NULL, optimizer, NULL, &config),
+                  FMATCH_ERROR_ARGUMENT);
+    expect_detail("model is NULL");
+    assert_int_equal(destroyed, 9);
+    expect_status(fmatch_trainer_create(NULL, model, optimizer, NULL, &config),
+                  FMATCH_ERROR_ARGUMENT);
+    assert_int_equal(destroyed, 12);
+    fmatch_model_destroy(&exact);
+    fmatch_source_destroy(&target);
     fmatch_optimizer_destroy(&optimizer);
     fmatch_model_destroy(&model);
 }
@@ -446,6 +494,33 @@ static void a_users_bad_weight_is_reported(void **state)
     double seen;
     expect_status(fmatch_trainer_run_batch(trainer, &batch, &seen), FMATCH_ERROR_NOT_FINITE);
     expect_detail("weight", "-1");
+    fmatch_trainer_destroy(&trainer);
+    fmatch_model_destroy(&model);
+}
+
+static int32_t no_weight(void *user, int64_t n, const float *t, double *weight)
+{
+    (void)user, (void)n, (void)t, (void)weight;
+    return 0;
+}
+
+static void a_weight_left_out_is_noticed(void **state)
+{
+    const fmatch_loss_callbacks whole = quadratic_weight,
+                                none = {.struct_size = sizeof none, .weigh = no_weight};
+    fmatch_loss_config loss = {
+        .struct_size = sizeof loss, .weight = FMATCH_LOSS_WEIGHT_CALLBACK, .callbacks = &whole};
+    const struct rows rows = make_rows();
+    fmatch_model *model = make_model(context_of(state));
+    const fmatch_batch batch = batch_of(&rows, false);
+    double seen;
+    fmatch_trainer *trainer = make_trainer_with(model, context_of(state), &loss);
+    expect_ok(fmatch_trainer_evaluate_batch(trainer, &batch, &seen));
+    fmatch_trainer_destroy(&trainer);
+    loss.callbacks = &none;
+    trainer = make_trainer_with(model, context_of(state), &loss);
+    expect_status(fmatch_trainer_evaluate_batch(trainer, &batch, &seen), FMATCH_ERROR_NOT_FINITE);
+    expect_detail("weight", "nan");
     fmatch_trainer_destroy(&trainer);
     fmatch_model_destroy(&model);
 }
@@ -516,6 +591,7 @@ int main(void)
         settings_test(settings_change_no_bit_between_threads),
         settings_test(users_functions_are_given_up_when_create_fails),
         settings_test(a_users_bad_weight_is_reported),
+        settings_test(a_weight_left_out_is_noticed),
         settings_test(contradicting_losses_are_refused),
         settings_test(targets_must_have_the_models_conditions),
     };
