@@ -58,7 +58,7 @@ static void print_distances(void)
         for (int k = 0; k < BUDGETS; k++)
             printf(" %6.3f", flows[i].distances[k].w2);
     }
-    printf("\n\nother rows of the target, for comparison: %.3f\n", problem.w2_floor);
+    printf("\n\nother rows of the target, mean of five sets: %.3f\n", problem.w2_floor);
 }
 
 /** The numbers of quality.png, for other programs. */

@@ -22,8 +22,8 @@ struct problem {
     float start[ROWS * DIM];  /**< noise that the flows begin with */
     float wanted[ROWS * DIM]; /**< fresh rows of the target */
     double transport;         /**< W2^2 from start to wanted */
-    double w2_floor;          /**< W2 from wanted to other rows of the target: as good as it gets */
-    double energy_distance_floor;
+    /** From wanted to other rows of the target, the mean over some sets: as good as it gets. */
+    double w2_floor, energy_distance_floor;
 };
 
 struct distances {

@@ -191,8 +191,8 @@ static void draw_measure(cairo_t *cairo, const struct problem *problem, int n,
 
     find_range(n, flows, measure, floor, &panel.y);
     panel_open(&panel);
-    entries[n] =
-        (struct legend_entry){"target to itself", LEGEND_LINE, {{0.55, 0.55, 0.57}, 1, 1.2, 0}};
+    entries[n] = (struct legend_entry){
+        "other rows of the target", LEGEND_LINE, {{0.55, 0.55, 0.57}, 1, 1.2, 0}};
     mark_level(&panel, floor, &entries[n].stroke);
     for (int i = 0; i < n; i++) {
         entries[i] = (struct legend_entry){flows[i].name, LEGEND_LINE, strokes[i]};
