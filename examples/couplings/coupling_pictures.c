@@ -91,7 +91,7 @@ static void draw_paths(const struct panel *panel, const struct problem *problem,
 {
     const struct stroke stroke = {line_colour, 0.65, 0.9, 0};
     const struct fill noise = {noise_colour, 1}, ends = {target_colour, 1};
-    const struct fill ground = {{0.72, 0.72, 0.73}, 0.35};
+    const struct fill ground = {target_colour, 0.28};
 
     panel_open(panel);
     draw_rows(panel, ROWS, problem->wanted, 1.2, &ground);
