@@ -428,7 +428,7 @@ static fmatch_status check_rows(const struct path *path, const fmatch_path_rows 
                                        : "x1");
     if (path_is_noisy(path) != (rows->z != NULL))
         return status_fail(FMATCH_ERROR_ARGUMENT, "rows->z is %s; the path has %s noise",
-                           rows->z ? "not NULL" : "NULL", rows->z ? "no" : "");
+                           rows->z ? "not NULL" : "NULL", rows->z ? "no" : "some");
     RETURN_IF_FAILED(check_times(rows->n, rows->t, path_is_open(path)));
     RETURN_IF_FAILED(status_check_finite("rows->x0", 0, rows->n, rows->dim, rows->x0));
     RETURN_IF_FAILED(status_check_finite("rows->x1", 0, rows->n, rows->dim, rows->x1));
