@@ -85,7 +85,7 @@ typedef struct fmatch_path_config {
     double noise;
     double exponent;  /**< of POLYNOMIAL, 0.01 to 100. Default 0: 2. */
     double beta_min;  /**< of VARIANCE_PRESERVING, >= 0. Default 0: 0.1. */
-    double beta_max;  /**< of VARIANCE_PRESERVING, 1 to 1e3, above beta_min. Default 0: 20. */
+    double beta_max;  /**< of VARIANCE_PRESERVING, 1 to 1e3, at least beta_min. Default 0: 20. */
     double sigma_min; /**< of LIPMAN, 0 to 1. Default 0. */
     double diffusion; /**< of BROWNIAN_BRIDGE, 1e-6 to 1e3; must be set */
     const fmatch_schedule_callbacks *schedule; /**< of CALLBACK, copied */

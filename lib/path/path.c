@@ -88,7 +88,7 @@ static fmatch_status check_config(fmatch_path_config *c)
                                                   (int32_t)(sizeof settings / sizeof settings[0])));
     if (c->beta_max < c->beta_min)
         return status_fail(FMATCH_ERROR_ARGUMENT,
-                           "config->beta_max is %s; it must be above config->beta_min, %s",
+                           "config->beta_max is %s; it must be at least config->beta_min, %s",
                            NUMBER(c->beta_max), NUMBER(c->beta_min));
     return check_schedule(c);
 }

@@ -1,39 +1,26 @@
 #include "train/settings.h"
 
-#include "base/status.h"
-
-/* The first failure is the one that is told; those after it are made only so that each takes over
- * what a user's destroy is for. */
-static fmatch_status first_of(fmatch_status first, const struct status_kept *told,
-                              fmatch_status second)
-{
-    if (first == FMATCH_OK)
-        return second;
-    status_restore(told);
-    return first;
-}
-
 fmatch_status settings_create(struct settings *settings, const fmatch_model *model,
                               const fmatch_trainer_config *config)
 {
     const fmatch_allocator *allocator = &model->context->allocator;
     const struct path_times range = path_times_of(model->path, model->prediction);
-    struct status_kept told;
-    *settings = (struct settings){0};
-    fmatch_status status =
-        time_sampler_create(&settings->times, allocator, config->time, range.from, range.to);
-    status_keep(&told);
-    status = first_of(
-        status, &told,
-        loss_create(&settings->loss, config->loss, model->dim, model->path, model->prediction));
     const struct coupling_shape shape = {.dim = model->dim,
                                          .condition_dim = model->condition.columns,
                                          .classes = model->condition.classes,
                                          .batch = config->batch};
-    status_keep(&told);
-    status =
-        first_of(status, &told,
-                 coupling_create(&settings->coupling, model->context, config->coupling, &shape));
+    *settings = (struct settings){0};
+    fmatch_status status =
+        time_sampler_create(&settings->times, allocator, config->time, range.from, range.to);
+    if (status == FMATCH_OK)
+        status =
+            loss_create(&settings->loss, config->loss, model->dim, model->path, model->prediction);
+    else
+        loss_give_up(config->loss);
+    if (status == FMATCH_OK)
+        status = coupling_create(&settings->coupling, model->context, config->coupling, &shape);
+    else
+        coupling_give_up(config->coupling);
     if (status != FMATCH_OK)
         settings_destroy(settings, allocator);
     return status;
