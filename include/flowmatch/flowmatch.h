@@ -33,6 +33,7 @@
 #include "optimizer.h"
 #include "path.h"
 #include "random.h"
+#include "rate.h"
 #include "sampler.h"
 #include "source.h"
 #include "status.h"

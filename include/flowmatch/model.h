@@ -33,6 +33,47 @@ enum fmatch_null_condition {
     FMATCH_NULL_CONDITION_ACCEPTED = 1
 };
 
+/** How a network sees t. */
+enum fmatch_time_features {
+    FMATCH_TIME_FEATURES_RAW = 0, /**< t itself */
+    /**
+     * cos(k pi t) and sin(k pi t), k = 1 to time_frequencies, in this order of pairs and in the
+     * place of t. Half periods, so that t = 0 and t = 1 differ.
+     */
+    FMATCH_TIME_FEATURES_FOURIER = 1
+};
+
+/** Normalisation between a hidden layer and its activation. */
+enum fmatch_normalisation {
+    FMATCH_NORMALISATION_NONE = 0,
+    /** Ba et al. 2016, "Layer normalization", with torch.nn.LayerNorm's gain, bias and 1e-5. */
+    FMATCH_NORMALISATION_LAYER = 1
+};
+
+/** How the output layer begins. */
+enum fmatch_output_init {
+    FMATCH_OUTPUT_INIT_UNIFORM = 0, /**< as the other layers */
+    FMATCH_OUTPUT_INIT_ZERO = 1     /**< weight and bias 0 */
+};
+
+/** What the network's output is added to. */
+enum fmatch_baseline {
+    FMATCH_BASELINE_NONE = 0, /**< nothing: the output is the prediction */
+    /**
+     * The prediction that would be exact if noise and data were independent Gaussians with the
+     * moments they have, column by column: with data N(m, s^2), noise N(a, b^2) and an affine path,
+     * x_t is N(mu, q), mu = alpha m + sigma a, q = alpha^2 s^2 + sigma^2 b^2, and the velocity
+     * alpha' m + sigma' a + (alpha alpha' s^2 + sigma sigma' b^2) / q (x - mu). The network sees
+     * (x - mu) / sqrt(q + 1e-6) in x's place, and its output counts in units of sqrt(s^2 + b^2):
+     * for the linear path what the sbi toolbox (Tejero-Cantero et al. 2020) calls time-dependent
+     * z-scoring. With path noise or a bridge, q and the covariance of velocity and x_t have its
+     * part too; a prediction of data or noise is treated likewise, in units of s or b. After
+     * standardisation m = 0 and s = 1, of a constant column s = 0. Moments of noise that has no
+     * formula for them are taken from draws.
+     */
+    FMATCH_BASELINE_GAUSSIAN = 1
+};
+
 /**
  * Configuration of a multilayer perceptron with input [t, x, condition] and the velocity, or what
  * `prediction` says, as output.
@@ -61,7 +102,10 @@ typedef struct fmatch_mlp_config {
      */
     uint64_t seed;
     const float *data_mean; /**< [dim], finite, or NULL: 0 */
-    /** [dim], finite, > 0, |mean| + 7 std at most the largest float; or NULL: 1 */
+    /**
+     * [dim], finite, >= 0, |mean| + 7 std at most the largest float; or NULL: 1. 0 is a constant
+     * column, which counts as 1 in the formulas above.
+     */
     const float *data_std;
     /** The distribution at t = 0, of dimension dim, in data units; kept. NULL: N(mean, std^2). */
     const fmatch_source *noise;
@@ -70,6 +114,29 @@ typedef struct fmatch_mlp_config {
     int32_t embedding_dim;  /**< of a label, 0 to 65536. Default 0: classes, at most 16. */
     int32_t null_condition; /**< an fmatch_null_condition. Default REFUSED. */
     const fmatch_path_config *path; /**< what the model is trained and sampled on; NULL: linear */
+    /**
+     * What the model will be trained on, read while create runs; or NULL. Where they are not given,
+     * data_mean and data_std are its columns' moments (fmatch_source_evaluate_moments),
+     * condition_mean and condition_std those of its conditions, with 1 for a constant one, and dim
+     * is its.
+     */
+    const fmatch_source *data;
+    /** [condition_dim], finite, or NULL: 0. A label's is not used. */
+    const float *condition_mean;
+    /** [condition_dim], finite, > 0, or NULL: 1. The network sees (condition - mean) / std. */
+    const float *condition_std;
+    const int32_t *activations; /**< [hidden_layers], one each; NULL: `activation` */
+    int32_t time_features;      /**< an fmatch_time_features. Default RAW. */
+    int32_t time_frequencies;   /**< of FOURIER, 1 to 64. Default 0: 3. */
+    /**
+     * Residual blocks: after the first hidden layer, every this many hidden layers add what the
+     * first of them was given to what the last one gives; 0 to 64. Their widths must be equal;
+     * hidden layers that do not fill a block at the end have none. Default 0: no blocks.
+     */
+    int32_t residual_layers;
+    int32_t normalisation; /**< an fmatch_normalisation, of every hidden layer. Default NONE. */
+    int32_t output_init;   /**< an fmatch_output_init. Default UNIFORM. */
+    int32_t baseline;      /**< an fmatch_baseline. Default NONE. */
 } fmatch_mlp_config;
 
 /** A user's velocity field. */

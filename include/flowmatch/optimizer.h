@@ -10,7 +10,10 @@
  */
 typedef struct fmatch_optimizer fmatch_optimizer;
 
-/** Adam: Kingma and Ba, "Adam: A Method for Stochastic Optimization", 2015, algorithm 1. */
+/**
+ * Adam: Kingma and Ba, "Adam: A Method for Stochastic Optimization", 2015, algorithm 1. With a
+ * weight_decay AdamW: Loshchilov and Hutter, "Decoupled Weight Decay Regularization", 2019.
+ */
 typedef struct fmatch_adam_config {
     uint32_t struct_size; /**< written by init */
     uint32_t flags;       /**< 0 */
@@ -18,17 +21,24 @@ typedef struct fmatch_adam_config {
     double beta1;         /**< decay of the first moment, in [0, 1). Default 0.9. */
     double beta2;         /**< decay of the second moment, in [0, 1). Default 0.999. */
     double epsilon; /**< 1.2e-38 to 3.4e38, added to the root of the second moment. Default 1e-8. */
+    /**
+     * >= 0: before a step parameters are multiplied by 1 - learning_rate weight_decay, as
+     * torch.optim.AdamW does; at most 1 / learning_rate. Default 0.
+     */
+    double weight_decay;
 } fmatch_adam_config;
 
 /**
- * Stochastic gradient descent with momentum as in PyTorch: b = momentum b + g, then parameter -=
- * learning_rate b.
+ * Stochastic gradient descent with momentum as in PyTorch: g += weight_decay parameter, b =
+ * momentum b + g, then parameter -= learning_rate b, or with Nesterov's momentum learning_rate (g +
+ * momentum b).
  */
 typedef struct fmatch_sgd_config {
     uint32_t struct_size; /**< written by init */
-    uint32_t flags;       /**< 0 */
+    int32_t nesterov;     /**< 0 or 1; 1 needs a momentum. Default 0. */
     double learning_rate; /**< 0 to 3.4e38. Default 1e-2. */
     double momentum;      /**< in [0, 1). Default 0.9. */
+    double weight_decay;  /**< 0 to 3.4e38. Default 0. */
 } fmatch_sgd_config;
 
 #ifdef __cplusplus

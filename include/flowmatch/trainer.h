@@ -6,6 +6,7 @@
 #include "loss.h"
 #include "model.h"
 #include "optimizer.h"
+#include "rate.h"
 #include "time.h"
 
 /**
@@ -21,6 +22,32 @@
  */
 typedef struct fmatch_trainer fmatch_trainer;
 
+/** Which parameters a trainer publishes to its model. */
+enum fmatch_publish {
+    FMATCH_PUBLISH_PRESENT = 0, /**< those of the last step */
+    FMATCH_PUBLISH_AVERAGE = 1, /**< their moving average; needs average_decay > 0 */
+    /** Those of the least validation loss so far; needs validation. Before the first: as now. */
+    FMATCH_PUBLISH_BEST = 2
+};
+
+/**
+ * Validation: the loss on draws that are the same each time, with stratified t, of the moving
+ * average if there is one, otherwise of the present parameters.
+ */
+typedef struct fmatch_validation_config {
+    uint32_t struct_size; /**< written by init */
+    /**
+     * Validations in a row without a loss below the least so far, after which run ends early, with
+     * FMATCH_OK; 0: never. Default 10.
+     */
+    int32_t patience;
+    int64_t rows;  /**< 1 to 2^24. Default 1024. */
+    int64_t every; /**< steps from one to the next, >= 1. Default 250. */
+    uint64_t seed; /**< of the draws. Default 0. */
+    /** Data held out, like the target in shape; kept. NULL: other draws of the target. */
+    const fmatch_source *source;
+} fmatch_validation_config;
+
 /** Configuration of a trainer. */
 typedef struct fmatch_trainer_config {
     uint32_t struct_size; /**< written by init */
@@ -34,17 +61,40 @@ typedef struct fmatch_trainer_config {
      * Default 0.1, as Ho and Salimans 2022 recommend.
      */
     double condition_dropout;
+    /** Factor of the optimizer's learning rate, step by step; NULL: 1. */
+    const fmatch_rate_config *rate;
+    /** Length of the rate's schedule where rate->steps is 0; >= 1. Default 10000. */
+    int64_t steps;
+    /**
+     * The gradient is scaled to this norm where its Euclidean norm over all parameters is above it:
+     * Pascanu et al. 2013, algorithm 1; 0: never.
+     */
+    double clip_norm;
+    /**
+     * d of the moving average of parameters, in [0, 1): after step k = 0, 1, ... average += (1 -
+     * d_k) (parameters - average) with d_k = min(d, (1 + k) / (10 + k)). It begins with the first
+     * parameters, so that its weights always sum to one. 0: no average.
+     */
+    double average_decay;
+    int32_t publish; /**< an fmatch_publish */
+    int32_t
+        accumulate; /**< batches whose mean gradient makes a step of run, 1 to 65536. Default 1. */
+    const fmatch_validation_config *validation; /**< NULL: none */
 } fmatch_trainer_config;
 
 /** What a progress callback is told. */
 typedef struct fmatch_progress_info {
     uint32_t struct_size;
-    uint32_t flags;       /**< 0 */
-    int64_t step;         /**< steps done in this call, 1 to steps */
-    int64_t steps;        /**< steps asked for in this call */
-    double loss;          /**< mean over the steps since the last report */
-    double learning_rate; /**< of the last step */
-    double seconds;       /**< since the call began */
+    uint32_t flags;          /**< 0 */
+    int64_t step;            /**< steps done in this call, 1 to steps */
+    int64_t steps;           /**< steps asked for in this call */
+    double loss;             /**< mean over the steps since the last report */
+    double learning_rate;    /**< of the last step */
+    double seconds;          /**< since the call began */
+    double steps_per_second; /**< since the last report */
+    double seconds_left;     /**< of the call, at the mean pace so far */
+    double gradient_norm;    /**< mean over the steps since the last report, before clipping */
+    double validation_loss;  /**< the last one; nan before the first */
 } fmatch_progress_info;
 
 /** Reports during fmatch_trainer_run; lent for the call. */

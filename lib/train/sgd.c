@@ -44,7 +44,7 @@ fmatch_status fmatch_optimizer_create_sgd(fmatch_optimizer **optimizer, fmatch_c
     if (config)
         RETURN_IF_FAILED(configuration_read(&given, sizeof given, sizeof given, config, "config"));
     const struct interval decay = {.lowest = 0.0, .highest = 1.0, .open_above = true};
-    RETURN_IF_FAILED(configuration_check_flags("config->flags", given.flags));
+    CHECK_RANGE("config->nesterov", given.nesterov, 0, 1);
     RETURN_IF_FAILED(optimizer_check_rate("config->learning_rate", given.learning_rate));
     RETURN_IF_FAILED(configuration_check_double("config->momentum", given.momentum, decay));
     RETURN_IF_FAILED(

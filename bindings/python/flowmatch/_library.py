@@ -24,10 +24,12 @@ SCHEDULE = CFUNCTYPE(c_int32, c_void_p, c_int64, c_void_p, c_void_p, c_void_p, c
 WEIGH = CFUNCTYPE(c_int32, c_void_p, c_int64, c_void_p, c_void_p)
 PAIR = CFUNCTYPE(c_int32, c_void_p, c_void_p, c_int64, c_int32, c_void_p, c_void_p, c_int32, c_void_p,
                  c_void_p, c_void_p)
+RATE = CFUNCTYPE(c_int32, c_void_p, c_int64, POINTER(c_double))
 EVALUATE = CFUNCTYPE(c_int32, c_void_p, c_int64, c_void_p, c_void_p, c_void_p, c_void_p)
 
 #: What the library may call after the call that handed it over.
-KEPT_CALLBACKS = (WRITE_LOG, DRAW, DRAW_ROWS, EVALUATE, SCHEDULE, WEIGH, PAIR)
+KEPT_CALLBACKS = (WRITE_LOG, DRAW, DRAW_ROWS, EVALUATE, SCHEDULE, WEIGH, PAIR,
+                  RATE)
 
 
 class BuildInfo(Structure):
@@ -157,7 +159,10 @@ class MlpConfig(Structure):
                 ('prediction', c_int32), ('seed', c_uint64), ('data_mean', FLOATS),
                 ('data_std', FLOATS), ('noise', HANDLE), ('condition_dim', c_int32),
                 ('classes', c_int32), ('embedding_dim', c_int32), ('null_condition', c_int32),
-                ('path', POINTER(PathConfig))]
+                ('path', POINTER(PathConfig)), ('data', HANDLE), ('condition_mean', FLOATS),
+                ('condition_std', FLOATS), ('activations', INTEGERS), ('time_features', c_int32),
+                ('time_frequencies', c_int32), ('residual_layers', c_int32),
+                ('normalisation', c_int32), ('output_init', c_int32), ('baseline', c_int32)]
 
 
 class VelocityCallbacks(Structure):
@@ -178,24 +183,45 @@ class TensorMap(Structure):
 
 class AdamConfig(Structure):
     _fields_ = [('struct_size', c_uint32), ('flags', c_uint32), ('learning_rate', c_double),
-                ('beta1', c_double), ('beta2', c_double), ('epsilon', c_double)]
+                ('beta1', c_double), ('beta2', c_double), ('epsilon', c_double),
+                ('weight_decay', c_double)]
 
 
 class SgdConfig(Structure):
-    _fields_ = [('struct_size', c_uint32), ('flags', c_uint32), ('learning_rate', c_double),
-                ('momentum', c_double)]
+    _fields_ = [('struct_size', c_uint32), ('nesterov', c_int32), ('learning_rate', c_double),
+                ('momentum', c_double), ('weight_decay', c_double)]
+
+
+class RateCallbacks(Structure):
+    _fields_ = [('struct_size', c_uint32), ('flags', c_uint32), ('evaluate', RATE),
+                ('destroy', c_void_p), ('user', c_void_p)]
+
+
+class RateConfig(Structure):
+    _fields_ = [('struct_size', c_uint32), ('kind', c_int32), ('steps', c_int64),
+                ('warmup', c_int64), ('end', c_double), ('exponent', c_double),
+                ('decay', c_double), ('every', c_int64), ('callbacks', POINTER(RateCallbacks))]
+
+
+class ValidationConfig(Structure):
+    _fields_ = [('struct_size', c_uint32), ('patience', c_int32), ('rows', c_int64),
+                ('every', c_int64), ('seed', c_uint64), ('source', HANDLE)]
 
 
 class TrainerConfig(Structure):
     _fields_ = [('struct_size', c_uint32), ('batch', c_int32), ('seed', c_uint64),
                 ('time', POINTER(TimeConfig)), ('loss', POINTER(LossConfig)),
-                ('coupling', POINTER(CouplingConfig)), ('condition_dropout', c_double)]
+                ('coupling', POINTER(CouplingConfig)), ('condition_dropout', c_double),
+                ('rate', POINTER(RateConfig)), ('steps', c_int64), ('clip_norm', c_double),
+                ('average_decay', c_double), ('publish', c_int32), ('accumulate', c_int32),
+                ('validation', POINTER(ValidationConfig))]
 
 
 class ProgressInfo(Structure):
     _fields_ = [('struct_size', c_uint32), ('flags', c_uint32), ('step', c_int64),
                 ('steps', c_int64), ('loss', c_double), ('learning_rate', c_double),
-                ('seconds', c_double)]
+                ('seconds', c_double), ('steps_per_second', c_double), ('seconds_left', c_double),
+                ('gradient_norm', c_double), ('validation_loss', c_double)]
 
 
 REPORT = CFUNCTYPE(c_int32, c_void_p, POINTER(ProgressInfo))
