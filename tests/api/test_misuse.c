@@ -876,7 +876,7 @@ static const struct field_case {
     FIELD(adam, beta2, F64, NAN, "nan", "0", "1"),
     FIELD(adam, epsilon, F64, 0, "0"),
     FIELD(adam, epsilon, F64, -1, "-1", "0"),
-    FIELD(sgd, flags, U32, 1, "1", "0"),
+    FIELD(sgd, nesterov, I32, 2, "2", "0", "1"),
     FIELD(sgd, learning_rate, F64, -0.5, "-0.5", "0"),
     FIELD(sgd, momentum, F64, 1, "1", "0"),
     FIELD(sgd, momentum, F64, -0.5, "-0.5", "0", "1"),
