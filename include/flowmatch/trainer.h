@@ -17,8 +17,8 @@
  *
  * Thread-safety: unsafe. One thread at a time; the model may be sampled meanwhile. A callback that
  * runs within a call of the trainer may read its losses, evaluate or sample the model, change the
- * learning rate and destroy handles; a progress callback may also evaluate the trainer. A call that
- * goes beyond ends in FMATCH_ERROR_STATE.
+ * learning rate and destroy handles; a progress callback may also evaluate or save the trainer. A
+ * call that goes beyond ends in FMATCH_ERROR_STATE.
  */
 typedef struct fmatch_trainer fmatch_trainer;
 
@@ -221,6 +221,43 @@ FMATCH_API FMATCH_WARN_UNUSED fmatch_status fmatch_trainer_evaluate_batch(fmatch
  */
 FMATCH_API FMATCH_WARN_UNUSED fmatch_status fmatch_trainer_get_gradient(
     const fmatch_trainer *trainer, const char *name, int64_t count, float *values);
+
+/**
+ * Write all that training has reached to a file: parameters, their average and the best ones, the
+ * optimizer's state and learning rate, counters, and what fmatch_trainer_get_losses and its like
+ * give back. A trainer that loads it goes on as this one would, with the same bits for any number
+ * of threads; see fmatch_trainer_load. The file appears whole or not at all: an interrupted call
+ * leaves the file that was there before.
+ *
+ * @param trainer  any; a progress callback may save too.
+ * @param path     of the file, which is replaced.
+ *
+ * @return FMATCH_OK · FMATCH_ERROR_ARGUMENT · FMATCH_ERROR_STATE (the trainer is in a step) ·
+ * FMATCH_ERROR_IO.
+ */
+FMATCH_API FMATCH_WARN_UNUSED fmatch_status fmatch_trainer_save(fmatch_trainer *trainer,
+                                                                const char *path);
+
+/**
+ * Take over what another trainer has saved, and publish the parameters to the model. Steps that
+ * this trainer had taken, its parameters and its learning rate are replaced.
+ *
+ * The trainer must have been created as the one that saved: with a network, path, standardisation
+ * and conditions, a kind of optimizer and its settings but for the learning rate, and a
+ * configuration that are all the same. Whether data, the model's noise and callbacks are the same
+ * is the caller's to know; only the number of a target's stored rows and whether it has weights
+ * are compared.
+ *
+ * @param trainer  that is not running.
+ * @param path     of a file that fmatch_trainer_save wrote.
+ *
+ * @return FMATCH_OK · FMATCH_ERROR_ARGUMENT · FMATCH_ERROR_STATE, FMATCH_ERROR_SHAPE (a setting
+ * differs; detail names the first one and both values) · FMATCH_ERROR_IO · FMATCH_ERROR_FORMAT (no
+ * checkpoint, or a damaged one) · FMATCH_ERROR_VERSION (of a later library) ·
+ * FMATCH_ERROR_NO_MEMORY. On failure trainer, optimizer and model are as before.
+ */
+FMATCH_API FMATCH_WARN_UNUSED fmatch_status fmatch_trainer_load(fmatch_trainer *trainer,
+                                                                const char *path);
 
 /**
  * Loss of the trainer's present parameters on n fixed draws of (t, x0, x1); nothing is learned from

@@ -19,7 +19,7 @@ enum {
 /* As PNG's: a byte beyond ASCII, and a line's end, which a transfer as text would change. */
 static const unsigned char signature[SIGNATURE_SIZE] = {0x89, 'f', 'm', 'c', 'k', 'p', 't', '\n'};
 
-static int32_t width_of(int32_t type)
+int32_t checkpoint_file_width(int32_t type)
 {
     return type % 2 != 0 ? 4 : 8;
 }
@@ -86,7 +86,7 @@ static fmatch_status put_bytes(struct writer *w, const void *bytes, size_t size)
 static fmatch_status put_values(struct writer *w, const struct checkpoint_array *array)
 {
     const char *from = array->values;
-    const int32_t width = width_of(array->type);
+    const int32_t width = checkpoint_file_width(array->type);
     for (int64_t i = 0; i < array->count; i++, from += width) {
         uint32_t four;
         uint64_t eight;
@@ -272,7 +272,7 @@ fmatch_status checkpoint_file_next(struct checkpoint_file *file, struct checkpoi
     if (file->name[CHECKPOINT_NAME_SIZE - 1] != '\0' || type < CHECKPOINT_U32 ||
         type > CHECKPOINT_F64)
         return malformed(file, "has an array without a name or type");
-    const int32_t width = width_of((int32_t)type);
+    const int32_t width = checkpoint_file_width((int32_t)type);
     if (count > (uint64_t)(file->left / width))
         return malformed(file, cut_short);
     *array = (struct checkpoint_array){
@@ -283,7 +283,7 @@ fmatch_status checkpoint_file_next(struct checkpoint_file *file, struct checkpoi
 fmatch_status checkpoint_file_read(struct checkpoint_file *file, int32_t type, int64_t count,
                                    void *values)
 {
-    const int32_t width = width_of(type);
+    const int32_t width = checkpoint_file_width(type);
     char *to = values;
     for (int64_t i = 0; i < count; i++, to += width) {
         uint64_t eight;

@@ -23,6 +23,9 @@ enum checkpoint_type {
     CHECKPOINT_F64 = 4
 };
 
+/* Bytes of a number. */
+int32_t checkpoint_file_width(int32_t type);
+
 struct checkpoint_array {
     const char *name;
     int32_t type;

@@ -163,6 +163,11 @@ void coupling_destroy(struct coupling *c)
     context_release(context);
 }
 
+const struct coupling_settings *coupling_get_settings(const struct coupling *c)
+{
+    return &c->settings;
+}
+
 int64_t coupling_rows_together(const struct coupling *c)
 {
     return c->rows;

@@ -40,6 +40,9 @@ struct coupling_target {
 bool coupling_is_semidiscrete(const struct coupling *coupling);
 fmatch_status coupling_prepare(struct coupling *coupling, const struct coupling_target *target);
 
+struct coupling_settings;
+const struct coupling_settings *coupling_get_settings(const struct coupling *coupling);
+
 /* Rows of either side that are coupled at once. */
 int64_t coupling_rows_together(const struct coupling *coupling);
 

@@ -31,7 +31,7 @@ static void adam_step(const fmatch_optimizer *optimizer, int64_t step, int64_t n
     optimizer->context->kernels->adam(&scalars, n, gradient, parameters, state[0], state[1]);
 }
 
-static const struct optimizer_kind adam_kind = {.arrays = 2, .step = adam_step};
+static const struct optimizer_kind adam_kind = {.number = 0, .arrays = 2, .step = adam_step};
 
 void fmatch_adam_config_init_sized(fmatch_adam_config *config, size_t size, int32_t preset)
 {

@@ -25,6 +25,10 @@ struct history {
  * thousand and at least doubles, so that steps seldom allocate. */
 fmatch_status history_reserve(struct history *history, const fmatch_allocator *allocator,
                               int64_t steps, int64_t ahead);
+/* Room for so many steps and validations that are already counted, of a zeroed history whose
+ * `validations` are set. */
+fmatch_status history_create(struct history *history, const fmatch_allocator *allocator,
+                             int64_t steps);
 /* Accepts a zeroed one. */
 void history_destroy(struct history *history, const fmatch_allocator *allocator);
 

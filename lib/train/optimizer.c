@@ -52,6 +52,13 @@ void fmatch_optimizer_destroy(fmatch_optimizer **optimizer)
     *optimizer = NULL;
 }
 
+static void take_block(fmatch_optimizer *optimizer, float *block)
+{
+    optimizer->block = block;
+    for (int32_t i = 0; i < optimizer->kind->arrays; i++)
+        optimizer->state[i] = block + i * optimizer->count;
+}
+
 fmatch_status optimizer_bind(fmatch_optimizer *optimizer, int64_t count)
 {
     bool expected = false;
@@ -66,8 +73,7 @@ fmatch_status optimizer_bind(fmatch_optimizer *optimizer, int64_t count)
         return status_no_memory((size_t)floats * sizeof *optimizer->block);
     }
     optimizer->count = count;
-    for (int32_t i = 0; i < optimizer->kind->arrays; i++)
-        optimizer->state[i] = optimizer->block + i * count;
+    take_block(optimizer, optimizer->block);
     return FMATCH_OK;
 }
 
@@ -142,6 +148,23 @@ bool optimizer_step(fmatch_optimizer *optimizer, const float *gradient, float *p
     context_run(optimizer->context, shares, take_share, &s);
     optimizer->steps = s.number;
     return true;
+}
+
+void optimizer_get_state(const fmatch_optimizer *optimizer, struct optimizer_state *state)
+{
+    *state = (struct optimizer_state){.steps = optimizer->steps,
+                                      .learning_rate = optimizer->learning_rate,
+                                      .block = optimizer->block};
+}
+
+void optimizer_exchange_state(fmatch_optimizer *optimizer, struct optimizer_state *state)
+{
+    struct optimizer_state before;
+    optimizer_get_state(optimizer, &before);
+    optimizer->steps = state->steps;
+    optimizer->learning_rate = state->learning_rate;
+    take_block(optimizer, state->block);
+    *state = before;
 }
 
 double fmatch_optimizer_get_learning_rate(const fmatch_optimizer *optimizer)

@@ -10,6 +10,7 @@
 enum { OPTIMIZER_ARRAYS_MAX = 2 };
 
 struct optimizer_kind {
+    int32_t number; /* by which a checkpoint tells kinds apart */
     int32_t arrays; /* of state, each as long as the parameters */
     /* Update parameters [n] and state [n] from gradient [n], element by element; `step` counts
      * from 1. */
@@ -41,6 +42,17 @@ fmatch_status optimizer_bind(fmatch_optimizer *optimizer, int64_t count);
 /* One step in place; false, with nothing changed, if a parameter or the state would not be finite
  * after it. */
 bool optimizer_step(fmatch_optimizer *optimizer, const float *gradient, float *parameters);
+
+/* What steps change, beside the parameters. */
+struct optimizer_state {
+    int64_t steps;
+    double learning_rate;
+    float *block; /* [arrays of the kind, count] */
+};
+
+void optimizer_get_state(const fmatch_optimizer *optimizer, struct optimizer_state *state);
+/* Its state becomes this one, and the other way round. */
+void optimizer_exchange_state(fmatch_optimizer *optimizer, struct optimizer_state *state);
 
 fmatch_optimizer *optimizer_retain(fmatch_optimizer *optimizer);
 void optimizer_release(fmatch_optimizer *optimizer);

@@ -21,7 +21,7 @@ static void sgd_step(const fmatch_optimizer *optimizer, int64_t step, int64_t n,
                                      parameters, state[0]);
 }
 
-static const struct optimizer_kind sgd_kind = {.arrays = 1, .step = sgd_step};
+static const struct optimizer_kind sgd_kind = {.number = 1, .arrays = 1, .step = sgd_step};
 
 void fmatch_sgd_config_init_sized(fmatch_sgd_config *config, size_t size, int32_t preset)
 {

@@ -69,6 +69,14 @@ void fmatch_trainer_config_init_sized(fmatch_trainer_config *config, size_t size
     configuration_write_preset(config, size, preset, presets, 2, sizeof *presets);
 }
 
+void training_destroy(struct training *training, const fmatch_allocator *allocator)
+{
+    allocation_destroy(allocator, training->parameters);
+    allocation_destroy(allocator, training->average);
+    allocation_destroy(allocator, training->best);
+    history_destroy(&training->history, allocator);
+}
+
 static void release(fmatch_trainer *trainer)
 {
     if (!trainer || !reference_count_release(&trainer->references))
@@ -81,8 +89,7 @@ static void release(fmatch_trainer *trainer)
     pairs_destroy(&trainer->evaluation_pairs, allocator);
     stored_target_destroy(&trainer->stored, allocator);
     settings_destroy(&trainer->settings, allocator);
-    allocation_destroy(allocator, trainer->training.parameters);
-    history_destroy(&trainer->training.history, allocator);
+    training_destroy(&trainer->training, allocator);
     source_release(trainer->target);
     optimizer_release(trainer->optimizer);
     allocation_destroy(allocator, trainer);

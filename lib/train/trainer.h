@@ -39,6 +39,9 @@ struct training {
     struct history history;
 };
 
+/* Accepts a zeroed one. */
+void training_destroy(struct training *training, const fmatch_allocator *allocator);
+
 struct fmatch_trainer {
     struct reference_count references;
     enum activity activity;

@@ -1,0 +1,473 @@
+/* Checkpoints of a trainer: settings, which must be those of the trainer that loads them, and
+ * state, which it takes over. */
+#include "train/trainer.h"
+
+#include "base/status.h"
+#include "format/checkpoint_file.h"
+#include "model/mlp_model.h"
+#include "path/coupling_settings.h"
+#include "train/history.h"
+#include "train/optimizer.h"
+#include "train/step.h"
+
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+/* ---- what is stored, in the order of the file ---- */
+
+/* Settings that no struct holds as they are. */
+struct facts {
+    int32_t optimizer; /* its kind */
+    int32_t own_noise; /* 1: the model's noise is not the default */
+    int32_t target;    /* 1: there is one */
+    int32_t weighted;  /* 1: its rows have weights */
+    int64_t rows;      /* that it stores; 0 for a distribution */
+    int64_t block;     /* rows that are coupled at once; 0: sides are independent */
+};
+
+/* Structs whose fields are stored; one that a trainer does without counts as zeros. */
+enum part {
+    PART_MODEL,
+    PART_PATH,
+    PART_OPTIMIZER,
+    PART_FACTS,
+    PART_TRAINER,
+    PART_TRAINING,
+    PART_TIME,
+    PART_LOSS,
+    PART_COUPLING,
+    PART_SINKHORN,
+    PART_SEMIDISCRETE,
+    PARTS
+};
+
+struct field {
+    char name[31];
+    unsigned char part;
+    unsigned char type;
+    bool state; /* or a setting */
+    uint16_t offset;
+};
+
+#define TYPE_OF(value)                                                                             \
+    _Generic((value), int32_t                                                                      \
+             : CHECKPOINT_U32, uint32_t                                                            \
+             : CHECKPOINT_U32, int64_t                                                             \
+             : CHECKPOINT_U64, uint64_t                                                            \
+             : CHECKPOINT_U64, double                                                              \
+             : CHECKPOINT_F64)
+#define FIELD(name, part, state, type, member)                                                     \
+    {                                                                                              \
+        name, part, TYPE_OF(((type *)0)->member), state, offsetof(type, member)                    \
+    }
+#define MODEL(member)    FIELD("model->" #member, PART_MODEL, false, fmatch_mlp_config, member)
+#define PATH(member)     FIELD("path->" #member, PART_PATH, false, fmatch_path_config, member)
+#define FACT(name, what) FIELD(name, PART_FACTS, false, struct facts, what)
+#define TIME(member)     FIELD("time->" #member, PART_TIME, false, fmatch_time_config, member)
+#define LOSS(member)     FIELD("loss->" #member, PART_LOSS, false, fmatch_loss_config, member)
+#define COUPLING(member)                                                                           \
+    FIELD("coupling->" #member, PART_COUPLING, false, fmatch_coupling_config, member)
+#define SINKHORN(member)                                                                           \
+    FIELD("sinkhorn->" #member, PART_SINKHORN, false, fmatch_sinkhorn_config, member)
+#define SEMIDISCRETE(member)                                                                       \
+    FIELD("semidiscrete->" #member, PART_SEMIDISCRETE, false, fmatch_semidiscrete_config, member)
+#define TRAINING(name, member) FIELD(name, PART_TRAINING, true, struct training, member)
+
+static const struct field fields[] = {
+    MODEL(dim),
+    MODEL(hidden_layers),
+    MODEL(activation),
+    MODEL(prediction),
+    MODEL(condition_dim),
+    MODEL(classes),
+    MODEL(embedding_dim),
+    MODEL(null_condition),
+    MODEL(time_features),
+    MODEL(time_frequencies),
+    MODEL(residual_layers),
+    MODEL(normalisation),
+    MODEL(output_init),
+    MODEL(baseline),
+    FACT("model->noise", own_noise),
+    PATH(kind),
+    PATH(noise),
+    PATH(exponent),
+    PATH(beta_min),
+    PATH(beta_max),
+    PATH(sigma_min),
+    PATH(diffusion),
+    FACT("optimizer", optimizer),
+    FACT("target", target),
+    FACT("target's rows", rows),
+    FACT("target's weights", weighted),
+    FIELD("config->batch", PART_TRAINER, false, fmatch_trainer, batch),
+    FIELD("config->seed", PART_TRAINER, false, fmatch_trainer, plan.seed),
+    FIELD("config->condition_dropout", PART_TRAINER, false, fmatch_trainer, plan.dropout),
+    TIME(kind),
+    TIME(stratified),
+    TIME(margin_start),
+    TIME(margin_end),
+    TIME(mean),
+    TIME(deviation),
+    TIME(scale),
+    TIME(exponent),
+    LOSS(kind),
+    LOSS(huber_c),
+    LOSS(weight),
+    LOSS(adaptive_c),
+    LOSS(adaptive_exponent),
+    COUPLING(kind),
+    COUPLING(pairing),
+    FACT("coupling->batch", block),
+    COUPLING(condition),
+    COUPLING(condition_weight),
+    COUPLING(condition_rate),
+    SINKHORN(epsilon_unit),
+    SINKHORN(epsilon),
+    SINKHORN(tolerance),
+    SINKHORN(rho),
+    SINKHORN(iterations),
+    SEMIDISCRETE(batch),
+    SEMIDISCRETE(seed),
+    SEMIDISCRETE(steps),
+    SEMIDISCRETE(learning_rate),
+    SEMIDISCRETE(averaging),
+    SEMIDISCRETE(tolerance),
+    FIELD("learning rate", PART_OPTIMIZER, true, struct optimizer_state, learning_rate),
+    FIELD("optimizer's steps", PART_OPTIMIZER, true, struct optimizer_state, steps),
+    TRAINING("steps", steps),
+    TRAINING("rows", rows),
+    TRAINING("last validation's step", validation.step),
+    TRAINING("last validation's loss", validation.loss),
+    TRAINING("best validation's step", validation.best_step),
+    TRAINING("best validation's loss", validation.best_loss),
+    TRAINING("validations waited", validation.waited),
+    TRAINING("validations", history.validations),
+};
+
+enum { FIELDS = sizeof fields / sizeof fields[0], ITEMS_MAX = FIELDS + 16 };
+
+struct item {
+    const char *name;
+    int32_t type;
+    bool state;
+    int64_t count;
+    void *values;
+};
+
+/* The state is the trainer's own where it is saved, and another where it is read. */
+struct checkpoint {
+    fmatch_trainer *trainer;
+    struct training *training;
+    struct optimizer_state optimizer;
+    struct facts facts;
+    fmatch_mlp_config model;
+    int32_t widths[MLP_HIDDEN_LAYERS_MAX];
+    int32_t items;
+    struct item item[ITEMS_MAX];
+};
+
+static const fmatch_allocator *allocator_of(const struct checkpoint *c)
+{
+    return &c->trainer->model->context->allocator;
+}
+
+static void add(struct checkpoint *c, const char *name, int32_t type, bool state, int64_t count,
+                const void *values)
+{
+    c->item[c->items++] = (struct item){
+        .name = name, .type = type, .state = state, .count = count, .values = (void *)values};
+}
+
+static void find_facts(struct checkpoint *c)
+{
+    const fmatch_trainer *t = c->trainer;
+    c->facts = (struct facts){
+        .optimizer = t->optimizer->kind->number,
+        .own_noise = c->model.noise != NULL,
+        .target = t->target != NULL,
+        .weighted = t->target && t->target->weighted,
+        .rows = fmatch_source_count_rows(t->target),
+        .block = t->settings.coupling ? coupling_rows_together(t->settings.coupling) : 0};
+}
+
+static void add_fields(struct checkpoint *c)
+{
+    static const union {
+        char model[sizeof(fmatch_mlp_config)];
+        struct coupling_settings coupling;
+    } none = {{0}};
+    const fmatch_trainer *t = c->trainer;
+    const struct coupling_settings *coupling =
+        t->settings.coupling ? coupling_get_settings(t->settings.coupling) : &none.coupling;
+    const void *const parts[PARTS] = {
+        [PART_MODEL] = &c->model,
+        [PART_PATH] = c->model.path,
+        [PART_OPTIMIZER] = &c->optimizer,
+        [PART_FACTS] = &c->facts,
+        [PART_TRAINER] = t,
+        [PART_TRAINING] = c->training,
+        [PART_TIME] = &t->settings.times.config,
+        [PART_LOSS] = &t->settings.loss.config,
+        [PART_COUPLING] = &coupling->config,
+        [PART_SINKHORN] = &coupling->entropic,
+        [PART_SEMIDISCRETE] = &coupling->semidiscrete,
+    };
+    for (int32_t i = 0; i < FIELDS; i++) {
+        const struct field *f = &fields[i];
+        const void *part = parts[f->part];
+        add(c, f->name, f->type, f->state, 1, (const char *)(part ? part : &none) + f->offset);
+    }
+}
+
+static void add_settings(struct checkpoint *c)
+{
+    const fmatch_mlp_config *m = &c->model;
+    const fmatch_time_config *times = &c->trainer->settings.times.config;
+    add(c, "model->hidden_widths", CHECKPOINT_U32, false, m->hidden_layers, m->hidden_widths);
+    add(c, "model->data_mean", CHECKPOINT_F32, false, m->data_mean ? m->dim : 0, m->data_mean);
+    add(c, "model->data_std", CHECKPOINT_F32, false, m->data_std ? m->dim : 0, m->data_std);
+    add(c, "time->grid", CHECKPOINT_F64, false, times->grid_count, times->grid);
+}
+
+/* Settings, and all numbers of the state that stand alone. */
+static void begin(struct checkpoint *c)
+{
+    c->items = 0;
+    mlp_model_describe(c->trainer->model, &c->model, c->widths);
+    find_facts(c);
+    add_fields(c);
+    add_settings(c);
+}
+
+static void add_parameters(struct checkpoint *c, const char *name, int64_t arrays,
+                           const float *values)
+{
+    add(c, name, CHECKPOINT_F32, true, values ? arrays * c->trainer->network->layout.count : 0,
+        values);
+}
+
+/* Arrays, whose sizes these numbers say. */
+static void add_arrays(struct checkpoint *c)
+{
+    static const char *const columns[HISTORY_COLUMNS] = {"losses", "rates", "norms"};
+    const struct training *t = c->training;
+    add_parameters(c, "parameters", 1, t->parameters);
+    add_parameters(c, "average", 1, t->average);
+    add_parameters(c, "best", 1, t->best);
+    add_parameters(c, "optimizer's state", c->trainer->optimizer->kind->arrays, c->optimizer.block);
+    for (int i = 0; i < HISTORY_COLUMNS; i++)
+        add(c, columns[i], CHECKPOINT_F64, true, t->steps, t->history.column[i]);
+    /* Pairs of a step and the bits of a loss. */
+    add(c, "validation losses", CHECKPOINT_U64, true, 2 * t->history.validations,
+        t->history.validation);
+}
+
+/* ---- saving ---- */
+
+static fmatch_status save(fmatch_trainer *trainer, const char *path)
+{
+    struct checkpoint c = {.trainer = trainer, .training = &trainer->training};
+    optimizer_get_state(trainer->optimizer, &c.optimizer);
+    begin(&c);
+    add_arrays(&c);
+    struct checkpoint_array array[ITEMS_MAX];
+    for (int32_t i = 0; i < c.items; i++) {
+        const struct item *item = &c.item[i];
+        array[i] = (struct checkpoint_array){
+            .name = item->name, .type = item->type, .count = item->count, .values = item->values};
+    }
+    return checkpoint_file_save(path, c.items, array);
+}
+
+/* ---- loading ---- */
+
+static struct number_text text_of(int32_t type, const char *value)
+{
+    struct number_text text;
+    uint64_t number;
+    float single;
+    double twice;
+    int32_t whole;
+    switch (type) {
+    case CHECKPOINT_U32:
+        memcpy(&whole, value, sizeof whole);
+        return number_text(whole);
+    case CHECKPOINT_F32:
+        memcpy(&single, value, sizeof single);
+        return number_text((double)single);
+    case CHECKPOINT_F64:
+        memcpy(&twice, value, sizeof twice);
+        return number_text(twice);
+    default:
+        memcpy(&number, value, sizeof number);
+        snprintf(text.text, sizeof text.text, "%llu", (unsigned long long)number);
+        return text;
+    }
+}
+
+/* A setting is compared as it is read. */
+static fmatch_status read_setting(struct checkpoint_file *file, const struct item *item)
+{
+    const int32_t width = checkpoint_file_width(item->type);
+    const char *ours = item->values;
+    for (int64_t i = 0; i < item->count; i++, ours += width) {
+        char theirs[8], place[32] = "";
+        RETURN_IF_FAILED(checkpoint_file_read(file, item->type, 1, theirs));
+        if (memcmp(theirs, ours, (size_t)width) == 0)
+            continue;
+        if (item->count > 1)
+            snprintf(place, sizeof place, "[%lld]", (long long)i);
+        return status_fail(FMATCH_ERROR_STATE, "%s: the checkpoint has %s%s %s; the trainer %s",
+                           file->path, item->name, place, text_of(item->type, theirs).text,
+                           text_of(item->type, ours).text);
+    }
+    return FMATCH_OK;
+}
+
+static fmatch_status read_item(struct checkpoint_file *file, const struct item *item)
+{
+    struct checkpoint_array array;
+    RETURN_IF_FAILED(checkpoint_file_next(file, &array));
+    if (strcmp(array.name, item->name) != 0 || array.type != item->type)
+        return status_fail(FMATCH_ERROR_FORMAT, "%s has %s, of type %d, in place of %s, of type %d",
+                           file->path, array.name, (int)array.type, item->name, (int)item->type);
+    if (array.count != item->count)
+        return status_fail(item->state ? FMATCH_ERROR_FORMAT : FMATCH_ERROR_SHAPE,
+                           "%s: the checkpoint has %lld values of %s; the trainer %lld", file->path,
+                           (long long)array.count, item->name, (long long)item->count);
+    return item->state ? checkpoint_file_read(file, item->type, item->count, item->values)
+                       : read_setting(file, item);
+}
+
+static fmatch_status read_items(const struct checkpoint *c, struct checkpoint_file *file,
+                                int32_t first)
+{
+    for (int32_t i = first; i < c->items; i++)
+        RETURN_IF_FAILED(read_item(file, &c->item[i]));
+    return FMATCH_OK;
+}
+
+/* What a sound checksum does not say of a file that somebody made: that steps can lead there. */
+static fmatch_status check_numbers(const struct checkpoint *c, const struct checkpoint_file *file)
+{
+    const struct training *t = c->training;
+    RETURN_IF_FAILED(optimizer_check_rate("learning rate", c->optimizer.learning_rate));
+    CHECK_RANGE("steps", t->steps, 0, file->left / (int64_t)sizeof(double));
+    CHECK_RANGE("rows", t->rows, t->steps, SOURCE_ROWS_MAX);
+    CHECK_RANGE("optimizer's steps", c->optimizer.steps, t->steps, t->steps);
+    CHECK_RANGE("last validation's step", t->validation.step, 0, t->steps);
+    CHECK_RANGE("best validation's step", t->validation.best_step, 0, t->validation.step);
+    CHECK_RANGE("validations waited", t->validation.waited, 0, INT32_MAX);
+    CHECK_RANGE("validations", t->history.validations, 0, t->steps);
+    return FMATCH_OK;
+}
+
+static fmatch_status check_values(const struct checkpoint *c, int32_t first)
+{
+    for (int32_t i = first; i < c->items; i++) {
+        const struct item *item = &c->item[i];
+        if (item->type == CHECKPOINT_F32)
+            RETURN_IF_FAILED(status_check_finite(item->name, 0, item->count, 1, item->values));
+    }
+    return FMATCH_OK;
+}
+
+static fmatch_status made_up(fmatch_status status, const struct checkpoint_file *file)
+{
+    if (status == FMATCH_OK)
+        return FMATCH_OK;
+    status_prefix("%.256s: ", file->path);
+    return FMATCH_ERROR_FORMAT;
+}
+
+static fmatch_status hold(const struct checkpoint *c, int64_t arrays, bool wanted, float **values)
+{
+    const int64_t count = arrays * c->trainer->network->layout.count;
+    if (!wanted)
+        return FMATCH_OK;
+    *values = allocation_create(allocator_of(c), count, sizeof **values);
+    return *values ? FMATCH_OK : status_no_memory((size_t)count * sizeof **values);
+}
+
+static fmatch_status hold_arrays(struct checkpoint *c)
+{
+    const struct training *ours = &c->trainer->training;
+    struct training *t = c->training;
+    RETURN_IF_FAILED(hold(c, 1, true, &t->parameters));
+    RETURN_IF_FAILED(hold(c, 1, ours->average, &t->average));
+    RETURN_IF_FAILED(hold(c, 1, ours->best, &t->best));
+    RETURN_IF_FAILED(hold(c, c->trainer->optimizer->kind->arrays, true, &c->optimizer.block));
+    return history_create(&t->history, allocator_of(c), t->steps);
+}
+
+static fmatch_status read_all(struct checkpoint *c, struct checkpoint_file *file)
+{
+    RETURN_IF_FAILED(read_items(c, file, 0));
+    RETURN_IF_FAILED(made_up(check_numbers(c, file), file));
+    RETURN_IF_FAILED(hold_arrays(c));
+    const int32_t first = c->items;
+    add_arrays(c);
+    RETURN_IF_FAILED(read_items(c, file, first));
+    RETURN_IF_FAILED(checkpoint_file_end(file));
+    return made_up(check_values(c, first), file);
+}
+
+static void exchange(struct checkpoint *c)
+{
+    const struct training kept = c->trainer->training;
+    c->trainer->training = *c->training;
+    *c->training = kept;
+    optimizer_exchange_state(c->trainer->optimizer, &c->optimizer);
+}
+
+static fmatch_status take_over(struct checkpoint *c)
+{
+    exchange(c);
+    const fmatch_status status = step_publish(c->trainer);
+    if (status != FMATCH_OK)
+        exchange(c);
+    else
+        c->trainer->last_gradient = NULL;
+    return status;
+}
+
+static fmatch_status load(fmatch_trainer *trainer, const char *path)
+{
+    struct training training = {0};
+    struct checkpoint c = {.trainer = trainer, .training = &training};
+    struct checkpoint_file file;
+    RETURN_IF_FAILED(checkpoint_file_open(&file, path));
+    begin(&c);
+    fmatch_status status = read_all(&c, &file);
+    checkpoint_file_close(&file);
+    if (status == FMATCH_OK)
+        status = take_over(&c);
+    training_destroy(&training, allocator_of(&c));
+    allocation_destroy(allocator_of(&c), c.optimizer.block);
+    return status;
+}
+
+/* ---- the interface ---- */
+
+static fmatch_status call(fmatch_trainer *trainer, const char *path, enum activity most,
+                          fmatch_status (*function)(fmatch_trainer *trainer, const char *path))
+{
+    status_begin();
+    CHECK_NOT_NULL(trainer);
+    CHECK_NOT_NULL(path);
+    enum activity before = IDLE;
+    RETURN_IF_FAILED(trainer_enter(trainer, most, &before));
+    return trainer_leave(trainer, before, function(trainer, path));
+}
+
+fmatch_status fmatch_trainer_save(fmatch_trainer *trainer, const char *path)
+{
+    return call(trainer, path, REPORTING, save);
+}
+
+fmatch_status fmatch_trainer_load(fmatch_trainer *trainer, const char *path)
+{
+    return call(trainer, path, IDLE, load);
+}
