@@ -1252,6 +1252,18 @@ class trainer : public detail::owner<fmatch_trainer, fmatch_trainer_destroy>
         return values;
     }
 
+    /** Write a checkpoint: all that training has reached. */
+    void save(const std::string &path)
+    {
+        detail::check(fmatch_trainer_save(get(), path.c_str()));
+    }
+
+    /** Go on from a checkpoint of a trainer that was created as this one. */
+    void load(const std::string &path)
+    {
+        detail::check(fmatch_trainer_load(get(), path.c_str()));
+    }
+
     /** The loss of every step so far. */
     std::vector<double> get_losses() const
     {

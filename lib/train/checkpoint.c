@@ -399,7 +399,7 @@ static fmatch_status hold_arrays(struct checkpoint *c)
     RETURN_IF_FAILED(hold(c, 1, ours->average, &t->average));
     RETURN_IF_FAILED(hold(c, 1, ours->best, &t->best));
     RETURN_IF_FAILED(hold(c, c->trainer->optimizer->kind->arrays, true, &c->optimizer.block));
-    return history_create(&t->history, allocator_of(c), t->steps);
+    return history_create(&t->history, allocator_of(c), t->steps, t->history.validations);
 }
 
 static fmatch_status read_all(struct checkpoint *c, struct checkpoint_file *file)

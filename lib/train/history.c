@@ -34,12 +34,12 @@ static fmatch_status reserve_steps(struct history *h, const fmatch_allocator *al
     return FMATCH_OK;
 }
 
-static fmatch_status reserve_validations(struct history *h, const fmatch_allocator *allocator,
-                                         int64_t needed)
+static fmatch_status reserve_validation(struct history *h, const fmatch_allocator *allocator)
 {
-    if (needed <= h->validation_capacity)
+    if (h->validations < h->validation_capacity)
         return FMATCH_OK;
-    const int64_t capacity = capacity_for(needed, h->validation_capacity, VALIDATIONS_FIRST);
+    const int64_t capacity =
+        capacity_for(h->validations + 1, h->validation_capacity, VALIDATIONS_FIRST);
     struct history_validation *more = allocation_create(allocator, capacity, sizeof *more);
     if (!more)
         return status_no_memory((size_t)capacity * sizeof *more);
@@ -56,18 +56,25 @@ fmatch_status history_reserve(struct history *history, const fmatch_allocator *a
 {
     const int64_t needed = steps + (ahead < STEPS_AHEAD ? ahead : STEPS_AHEAD);
     RETURN_IF_FAILED(reserve_steps(history, allocator, steps, needed));
-    return reserve_validations(history, allocator, history->validations + 1);
+    return reserve_validation(history, allocator);
 }
 
 fmatch_status history_create(struct history *history, const fmatch_allocator *allocator,
-                             int64_t steps)
+                             int64_t steps, int64_t validations)
 {
-    const int64_t validations = history->validations;
-    *history = (struct history){0};
-    RETURN_IF_FAILED(reserve_steps(history, allocator, 0, steps));
-    RETURN_IF_FAILED(reserve_validations(history, allocator, validations));
-    history->validations = validations;
-    return FMATCH_OK;
+    double *block = allocation_create(allocator, HISTORY_COLUMNS * (steps + 1), sizeof *block);
+    struct history_validation *validation =
+        allocation_create(allocator, validations + 1, sizeof *validation);
+    *history = (struct history){.capacity = steps + 1,
+                                .validations = validations,
+                                .validation_capacity = validations + 1,
+                                .validation = validation};
+    for (int c = 0; c < HISTORY_COLUMNS; c++)
+        history->column[c] = block ? block + c * history->capacity : NULL;
+    if (block && validation)
+        return FMATCH_OK;
+    history_destroy(history, allocator);
+    return status_no_memory(HISTORY_COLUMNS * (size_t)(steps + 1) * sizeof *block);
 }
 
 void history_destroy(struct history *history, const fmatch_allocator *allocator)

@@ -25,10 +25,9 @@ struct history {
  * thousand and at least doubles, so that steps seldom allocate. */
 fmatch_status history_reserve(struct history *history, const fmatch_allocator *allocator,
                               int64_t steps, int64_t ahead);
-/* Room for so many steps and validations that are already counted, of a zeroed history whose
- * `validations` are set. */
+/* One of so many steps and validations, to be filled in. On failure nothing is held. */
 fmatch_status history_create(struct history *history, const fmatch_allocator *allocator,
-                             int64_t steps);
+                             int64_t steps, int64_t validations);
 /* Accepts a zeroed one. */
 void history_destroy(struct history *history, const fmatch_allocator *allocator);
 

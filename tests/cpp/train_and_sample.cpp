@@ -497,6 +497,30 @@ void files_give_the_model_back(const std::string &path)
     std::remove(path.c_str());
 }
 
+void checkpoints_go_on(const std::string &path)
+{
+    const flowmatch::context context;
+    const flowmatch::source target = flowmatch::source::normal(context, 1);
+    const auto make = [&](const flowmatch::model &network) {
+        return flowmatch::trainer(network, flowmatch::optimizer::adam(context), target);
+    };
+    const flowmatch::model first = small_network(context), second = small_network(context);
+    flowmatch::trainer whole = make(first), again = make(second);
+    whole.run(5);
+    whole.save(path);
+    whole.run(5);
+    again.load(path);
+    expect_equal("steps of the checkpoint", again.count_steps(), std::int64_t(5));
+    again.run(5);
+    expect_equal("losses after a checkpoint", again.get_losses() == whole.get_losses(), true);
+    expect_equal("a bias after a checkpoint",
+                 first.get_tensor("net.0.bias") == second.get_tensor("net.0.bias"), true);
+    std::remove(path.c_str());
+    expect_thrown<flowmatch::io_error>(
+        "a checkpoint that is not there", [&] { again.load(path); },
+        [](const flowmatch::io_error &) {});
+}
+
 void threads_share_a_model()
 {
     const flowmatch::context context;
@@ -752,6 +776,7 @@ int main(int argc, char **argv)
         arrays_and_own_batches();
         rows_have_conditions_and_weights();
         files_give_the_model_back(path);
+        checkpoints_go_on(path);
         threads_share_a_model();
         an_executor_changes_no_result();
         an_executor_may_throw();

@@ -1,7 +1,7 @@
 """Write the seeds of the fuzz targets: small files that are as they should be, and a few that are
 not in ways that mutation is slow to find.
 
-    make_seeds.py FOLDER      makes FOLDER/model, FOLDER/csv and FOLDER/npy
+    make_seeds.py FOLDER      makes FOLDER/model, FOLDER/csv, FOLDER/npy and FOLDER/checkpoint
 """
 
 import json
@@ -77,14 +77,40 @@ def npy_seeds():
     yield 'nan', npy("'<f4'", '(2,)', struct.pack('<2f', 1, float('nan')))
 
 
+def crc64(data):
+    value = 2**64 - 1
+    for byte in data:
+        value ^= byte
+        for _ in range(8):
+            value = value >> 1 ^ (0xC96C5795D7870F42 if value & 1 else 0)
+    return value ^ 2**64 - 1
+
+
+def checkpoint(arrays, version=1):
+    data = b'\x89fmckpt\n' + struct.pack('<II', version, len(arrays))
+    for name, code, values in arrays:
+        head = struct.pack('<IQ', ' IQfd'.index(code), len(values))
+        data += name.encode().ljust(52, b'\0') + head + struct.pack(f'<{len(values)}{code}', *values)
+    return data + struct.pack('<Q', crc64(data))
+
+
+# A whole one depends on every setting of a trainer: the target writes that by itself.
+def checkpoint_seeds():
+    yield 'none', checkpoint([])
+    yield 'other', checkpoint([('model->dim', 'I', [3]), ('losses', 'd', [1, 0.5])])
+    yield 'later', checkpoint([], 2)
+
+
 def main():
     top = Path(sys.argv[1])
-    for kind in ['model', 'csv', 'npy']:
+    for kind in ['model', 'csv', 'npy', 'checkpoint']:
         (top / kind).mkdir(parents=True, exist_ok=True)
     for name, data in model_seeds():
         (top / 'model' / name).write_bytes(data)
     for name, data in npy_seeds():
         (top / 'npy' / name).write_bytes(data)
+    for name, data in checkpoint_seeds():
+        (top / 'checkpoint' / name).write_bytes(data)
     for name, text in CSV.items():
         (top / 'csv' / name).write_bytes(text.encode())
 

@@ -124,6 +124,30 @@ def test_learning_rate(network, target):
         adam.learning_rate = -1
 
 
+def test_checkpoints(target, tmp_path):
+    def trained(steps, load=None, save=None, **options):
+        model, adam = fm.Model.mlp(1, hidden_width=16, seed=3), fm.Adam(1e-2)
+        trainer = fm.Trainer(model, adam, target, **{'batch': 32, 'seed': 5, **options})
+        if load:
+            adam.learning_rate = 1
+            trainer.load(load)
+            assert adam.learning_rate == 1e-2
+        trainer.run(steps, progress=lambda p: save and p.step == 10 and trainer.save(save))
+        return model.parameters['net.2.weight'], trainer.losses()
+    file = tmp_path / 'checkpoint'
+    whole = trained(30)
+    trained(25, save=file)
+    again = trained(20, load=file)
+    assert np.array_equal(whole[0], again[0]) and np.array_equal(whole[1], again[1])
+    with pytest.raises(fm.StateError, match='has config->batch 32; the trainer 16'):
+        trained(1, load=file, batch=16)
+    file.write_bytes(file.read_bytes()[:-1])
+    with pytest.raises(fm.FileFormatError, match='is damaged'):
+        trained(1, load=file)
+    with pytest.raises(fm.FileError):
+        trained(1, load=tmp_path / 'none')
+
+
 def test_not_finite_keeps_the_steps_before(network):
     calls = []
 

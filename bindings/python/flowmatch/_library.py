@@ -408,8 +408,10 @@ FUNCTIONS: Dict[str, List[Any]] = {
     'fmatch_trainer_evaluate_batch': [STATUS, HANDLE, POINTER(Batch), DOUBLES],
     'fmatch_trainer_get_gradient': [STATUS, HANDLE, c_char_p, c_int64, FLOATS],
     'fmatch_trainer_get_losses': [STATUS, HANDLE, c_int64, c_int64, DOUBLES],
+    'fmatch_trainer_load': [STATUS, HANDLE, c_char_p],
     'fmatch_trainer_run': [STATUS, HANDLE, c_int64, POINTER(ProgressCallbacks)],
     'fmatch_trainer_run_batch': [STATUS, HANDLE, POINTER(Batch), DOUBLES],
+    'fmatch_trainer_save': [STATUS, HANDLE, c_char_p],
 
     'fmatch_sampler_config_init_sized': [None, POINTER(SamplerConfig), c_size_t, c_int32],
     'fmatch_sampler_count_evaluations': [c_int64, HANDLE],

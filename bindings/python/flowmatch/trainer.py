@@ -8,7 +8,7 @@ from typing import Any, Callable, Dict, NamedTuple, Optional
 import numpy as np
 
 from . import _library
-from ._arrays import address, bounded, conditions_of, rows_of, times_of, with_shape
+from ._arrays import address, bounded, conditions_of, path_bytes, rows_of, times_of, with_shape
 from ._calls import call_unless_cancelled, guarded
 from ._errors import argument_error
 from ._handle import PRESETS, Handle, new_config, number_of
@@ -150,6 +150,26 @@ class Trainer(Handle):
             self._call(library.fmatch_trainer_get_losses, bounded('first', first, ctypes.c_int64),
                        bounded('n', n, ctypes.c_int64), address(values))
         return values
+
+    def save(self, path: Any) -> None:
+        """Write a checkpoint: all that training has reached, so that another process can go on.
+
+        Parameters, their average and the best ones, the optimizer's state and learning rate, steps
+        and losses. Also from a progress function. A file that is there is replaced, whole or not at
+        all.
+        """
+        with self._lock:
+            self._call(library.fmatch_trainer_save, path_bytes(path))
+
+    def load(self, path: Any) -> None:
+        """Go on from a checkpoint: take over what save() wrote, and publish the parameters.
+
+        The trainer must have been created as the one that saved, but for the learning rate; else a
+        FlowmatchError names the first setting that differs. Whether data and functions are the
+        same is yours to know. On failure nothing changes.
+        """
+        with self._lock:
+            self._call(library.fmatch_trainer_load, path_bytes(path))
 
     def _batch_loss(self, function, target, noise, t, condition, weight) -> float:
         dim = self._model.dim
