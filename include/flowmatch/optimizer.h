@@ -48,7 +48,7 @@ extern "C" {
 /** Fill in the recommended values. */
 #define fmatch_adam_config_init(config)                                                            \
     fmatch_adam_config_init_preset((config), FMATCH_PRESET_RECOMMENDED)
-/** Fill in the values of a named preset, an fmatch_preset. PLAIN: 1e-3, 0.9, 0.999, 1e-8. */
+/** Fill in the values of a named preset, an fmatch_preset. PLAIN: 1e-3, 0.9, 0.999, 1e-8, 0. */
 #define fmatch_adam_config_init_preset(config, preset)                                             \
     fmatch_adam_config_init_sized((config), sizeof *(config), (preset))
 FMATCH_API void fmatch_adam_config_init_sized(fmatch_adam_config *config, size_t size,
@@ -89,7 +89,7 @@ FMATCH_API double fmatch_optimizer_get_learning_rate(const fmatch_optimizer *opt
  * Change the learning rate from the next step on.
  *
  * @param optimizer      whose trainer is not running.
- * @param learning_rate  0 to 3.4e38.
+ * @param learning_rate  0 to 3.4e38, and at most 1 / weight_decay of AdamW.
  *
  * @return FMATCH_OK · FMATCH_ERROR_ARGUMENT.
  */

@@ -14,7 +14,7 @@ enum fmatch_rate {
     FMATCH_RATE_COSINE = 1,
     FMATCH_RATE_POLYNOMIAL = 2, /**< end + (1 - end) (1 - p)^exponent */
     FMATCH_RATE_STEP = 3,       /**< decay^floor(steps since the warm-up / every) */
-    FMATCH_RATE_CALLBACK = 4    /**< a user's function of the step */
+    FMATCH_RATE_CALLBACK = 4    /**< a user's function of the step, also beyond the end */
 };
 
 /** A user's schedule. */

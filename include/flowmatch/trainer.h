@@ -26,25 +26,39 @@ typedef struct fmatch_trainer fmatch_trainer;
 enum fmatch_publish {
     FMATCH_PUBLISH_PRESENT = 0, /**< those of the last step */
     FMATCH_PUBLISH_AVERAGE = 1, /**< their moving average; needs average_decay > 0 */
-    /** Those of the least validation loss so far; needs validation. Before the first: as now. */
+    /**
+     * Those that had the least validation loss so far; needs validation. Before the first: those
+     * that validation would take.
+     */
     FMATCH_PUBLISH_BEST = 2
 };
 
+/** How a file keeps the history of a training. */
+enum fmatch_history_format {
+    FMATCH_HISTORY_CSV = 0, /**< a line a step under a header */
+    FMATCH_HISTORY_JSON = 1 /**< an array with an object a step */
+};
+
 /**
- * Validation: the loss on draws that are the same each time, with stratified t, of the moving
- * average if there is one, otherwise of the present parameters.
+ * Validation by fmatch_trainer_run: the loss on draws that are the same each time, with stratified
+ * t unless a user's function draws it, of the moving average if there is one, otherwise of the
+ * present parameters. Noise and data are paired as in training. A loss that is not finite counts as
+ * worse than any that is.
  */
 typedef struct fmatch_validation_config {
     uint32_t struct_size; /**< written by init */
     /**
      * Validations in a row without a loss below the least so far, after which run ends early, with
-     * FMATCH_OK; 0: never. Default 10.
+     * FMATCH_OK, and takes no step when it is called again; 0: never. Default 10.
      */
     int32_t patience;
     int64_t rows;  /**< 1 to 2^24. Default 1024. */
-    int64_t every; /**< steps from one to the next, >= 1. Default 250. */
+    int64_t every; /**< steps from one to the next, >= 1, from the trainer's first. Default 250. */
     uint64_t seed; /**< of the draws. Default 0. */
-    /** Data held out, like the target in shape; kept. NULL: other draws of the target. */
+    /**
+     * Data held out, like the target in shape; kept. NULL: other draws of the target, and the only
+     * choice with a SEMIDISCRETE coupling, which goes to the target's rows.
+     */
     const fmatch_source *source;
 } fmatch_validation_config;
 
@@ -61,13 +75,16 @@ typedef struct fmatch_trainer_config {
      * Default 0.1, as Ho and Salimans 2022 recommend.
      */
     double condition_dropout;
-    /** Factor of the optimizer's learning rate, step by step; NULL: 1. */
+    /** Factor of the optimizer's learning rate, a function of the trainer's step; NULL: 1. */
     const fmatch_rate_config *rate;
-    /** Length of the rate's schedule where rate->steps is 0; >= 1. Default 10000. */
+    /**
+     * Length of the rate's schedule where rate->steps is 0; >= 1. Default 10000. It says nothing
+     * about how many steps are taken.
+     */
     int64_t steps;
     /**
-     * The gradient is scaled to this norm where its Euclidean norm over all parameters is above it:
-     * Pascanu et al. 2013, algorithm 1; 0: never.
+     * The gradient is multiplied by clip_norm / (norm + 1e-6) where its Euclidean norm over all
+     * parameters is above clip_norm: Pascanu et al. 2013, algorithm 1; 0 to 1.7e308, 0: never.
      */
     double clip_norm;
     /**
@@ -77,8 +94,11 @@ typedef struct fmatch_trainer_config {
      */
     double average_decay;
     int32_t publish; /**< an fmatch_publish */
-    int32_t
-        accumulate; /**< batches whose mean gradient makes a step of run, 1 to 65536. Default 1. */
+    /**
+     * Batches whose mean gradient makes a step of run, as that of their rows together does, 1 to
+     * 65536. Their times are stratified together; pairs are coupled by coupling->batch. Default 1.
+     */
+    int32_t accumulate;
     const fmatch_validation_config *validation; /**< NULL: none */
 } fmatch_trainer_config;
 
@@ -89,13 +109,27 @@ typedef struct fmatch_progress_info {
     int64_t step;            /**< steps done in this call, 1 to steps */
     int64_t steps;           /**< steps asked for in this call */
     double loss;             /**< mean over the steps since the last report */
-    double learning_rate;    /**< of the last step */
+    double learning_rate;    /**< of the last step, the rate's factor included */
     double seconds;          /**< since the call began */
     double steps_per_second; /**< since the last report */
-    double seconds_left;     /**< of the call, at the mean pace so far */
+    double seconds_left;     /**< of the call, at its mean pace so far; 0 if this is its end */
     double gradient_norm;    /**< mean over the steps since the last report, before clipping */
     double validation_loss;  /**< the last one; nan before the first */
 } fmatch_progress_info;
+
+/** Where a training stands. */
+typedef struct fmatch_trainer_info {
+    uint32_t struct_size; /**< set by the caller */
+    int32_t stopped;      /**< 1: the patience of validation is at its end, so run takes no step */
+    int64_t steps;        /**< taken since the trainer was created */
+    int64_t rows;         /**< that these were trained with */
+    double loss;          /**< of the last step; nan before the first */
+    double learning_rate; /**< of the last step; before the first, the optimizer's */
+    double gradient_norm; /**< of the last step, before clipping; nan before the first */
+    double validation_loss; /**< the last one; nan before the first */
+    double best_loss;       /**< the least validation loss; nan before the first that is finite */
+    int64_t best_step;      /**< steps that were taken when it was found; 0 for none */
+} fmatch_trainer_info;
 
 /** Reports during fmatch_trainer_run; lent for the call. */
 typedef struct fmatch_progress {
@@ -132,7 +166,10 @@ extern "C" {
 /** Fill in the recommended values. */
 #define fmatch_trainer_config_init(config)                                                         \
     fmatch_trainer_config_init_preset((config), FMATCH_PRESET_RECOMMENDED)
-/** Fill in the values of a named preset, an fmatch_preset. PLAIN: batches of 256, uniform t. */
+/**
+ * Fill in the values of a named preset, an fmatch_preset. PLAIN: batches of 256, uniform t, a
+ * constant learning rate and no clipping, average or validation.
+ */
 #define fmatch_trainer_config_init_preset(config, preset)                                          \
     fmatch_trainer_config_init_sized((config), sizeof *(config), (preset))
 FMATCH_API void fmatch_trainer_config_init_sized(fmatch_trainer_config *config, size_t size,
@@ -161,12 +198,17 @@ FMATCH_API FMATCH_WARN_UNUSED fmatch_status
 fmatch_trainer_create(fmatch_trainer **trainer, fmatch_model *model, fmatch_optimizer *optimizer,
                       const fmatch_source *target, const fmatch_trainer_config *config);
 
+/** Fill in the recommended values. */
+#define fmatch_validation_config_init(config)                                                      \
+    fmatch_validation_config_init_sized((config), sizeof *(config))
+FMATCH_API void fmatch_validation_config_init_sized(fmatch_validation_config *config, size_t size);
+
 /** Give the handle up. Accepts NULL and a NULL handle. */
 FMATCH_API void fmatch_trainer_destroy(fmatch_trainer **trainer);
 
 /**
- * Train, and publish the parameters to the model. May be called again to go on: N steps and N steps
- * more are the same as 2 N.
+ * Train, and publish parameters to the model. May be called again to go on: N steps and N steps
+ * more are the same as 2 N. The steps are fewer if the patience of validation comes to its end.
  *
  * @param trainer   with a target.
  * @param steps     >= 0.
@@ -185,15 +227,16 @@ FMATCH_API FMATCH_WARN_UNUSED fmatch_status fmatch_trainer_run(fmatch_trainer *t
                                                                const fmatch_progress *progress);
 
 /**
- * Take one step on the caller's own rows, and publish the parameters to the model.
+ * Take one step on the caller's own rows, and publish parameters to the model. Rate, clipping and
+ * average are as in run; there is no validation.
  *
  * @param trainer  any.
  * @param batch    the rows.
  * @param loss     written: the loss before the step. May be NULL.
  *
  * @return FMATCH_OK · FMATCH_ERROR_ARGUMENT · FMATCH_ERROR_STRUCT_SIZE · FMATCH_ERROR_NOT_FINITE
- * (input, loss or gradient) · FMATCH_ERROR_CALLBACK · FMATCH_ERROR_NO_MEMORY. On failure the
- * parameters are as before.
+ * (input, loss, gradient or a user's factor) · FMATCH_ERROR_CALLBACK · FMATCH_ERROR_NO_MEMORY. On
+ * failure the parameters are as before.
  */
 FMATCH_API FMATCH_WARN_UNUSED fmatch_status fmatch_trainer_run_batch(fmatch_trainer *trainer,
                                                                      const fmatch_batch *batch,
@@ -209,7 +252,8 @@ FMATCH_API FMATCH_WARN_UNUSED fmatch_status fmatch_trainer_evaluate_batch(fmatch
                                                                           double *loss);
 
 /**
- * Copy the gradient of the last batch with respect to a named array of the model's parameters.
+ * Copy the gradient of the last batch, or of those of one step, with respect to a named array of
+ * the model's parameters. It is not clipped.
  *
  * @param trainer  that has evaluated or run a batch.
  * @param name     for instance "net.0.weight".
@@ -260,8 +304,9 @@ FMATCH_API FMATCH_WARN_UNUSED fmatch_status fmatch_trainer_load(fmatch_trainer *
                                                                 const char *path);
 
 /**
- * Loss of the trainer's present parameters on n fixed draws of (t, x0, x1); nothing is learned from
- * them, and they are independent of the training's own.
+ * Loss of the parameters that validation would take, the moving average if there is one and
+ * otherwise the present ones, on n fixed draws of (t, x0, x1); nothing is learned from them, and
+ * they are independent of the training's own. Rows count by their weights.
  *
  * @param trainer  with a target.
  * @param seed     equal seeds give equal draws.
@@ -293,6 +338,31 @@ FMATCH_API int64_t fmatch_trainer_count_steps(const fmatch_trainer *trainer);
 FMATCH_API FMATCH_WARN_UNUSED fmatch_status fmatch_trainer_get_losses(const fmatch_trainer *trainer,
                                                                       int64_t first, int64_t n,
                                                                       double *losses);
+
+/**
+ * Where the training stands.
+ *
+ * @param trainer  any.
+ * @param info     its struct_size set; the rest is written.
+ *
+ * @return FMATCH_OK · FMATCH_ERROR_ARGUMENT · FMATCH_ERROR_STRUCT_SIZE.
+ */
+FMATCH_API FMATCH_WARN_UNUSED fmatch_status fmatch_trainer_get_info(const fmatch_trainer *trainer,
+                                                                    fmatch_trainer_info *info);
+
+/**
+ * Save what became of every step: step, from 1, loss, learning_rate, gradient_norm (before
+ * clipping) and validation_loss, which is empty, or null, where there was none or it was not
+ * finite. Numbers have all their digits. The file is written as fmatch_model_save writes.
+ *
+ * @param trainer  any.
+ * @param path     the file.
+ * @param format   an fmatch_history_format.
+ *
+ * @return FMATCH_OK · FMATCH_ERROR_ARGUMENT · FMATCH_ERROR_IO.
+ */
+FMATCH_API FMATCH_WARN_UNUSED fmatch_status
+fmatch_trainer_save_history(const fmatch_trainer *trainer, const char *path, int32_t format);
 
 #ifdef __cplusplus
 }

@@ -62,14 +62,14 @@ fmatch_status status_fail(fmatch_status status, const char *format, ...)
     return status;
 }
 
-struct number_text number_text(double value)
+struct number_text number_text(double value, int digits)
 {
     /* %g writes digits, signs, letters and the locale's decimal point, which may be of several
      * bytes. */
     struct number_text written = {0}, plain = {0};
     if (isnan(value))
         return (struct number_text){"nan"}; /* of either sign, and platforms differ in which */
-    snprintf(written.text, sizeof written.text, "%g", value);
+    snprintf(written.text, sizeof written.text, "%.*g", digits, value);
     size_t length = 0;
     bool in_point = false;
     for (const char *p = written.text; *p; p++) {

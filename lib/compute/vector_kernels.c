@@ -479,20 +479,61 @@ static void adam_kernel(const struct adam_step *step, int64_t n, const float *g,
     const struct adam_step s = *step;
     INDEPENDENT_ITERATIONS
     for (int64_t i = 0; i < n; i++) {
-        m[i] = FMADD(s.beta1, m[i], s.one_minus_beta1 * g[i]);
-        v[i] = FMADD(s.beta2, v[i], s.one_minus_beta2 * g[i] * g[i]);
-        p[i] -= s.step_size * m[i] / FMADD(sqrtf(v[i]), s.root_scale, s.epsilon);
+        float scaled = s.scale * g[i];
+        m[i] = FMADD(s.beta1, m[i], s.one_minus_beta1 * scaled);
+        v[i] = FMADD(s.beta2, v[i], s.one_minus_beta2 * scaled * scaled);
+        p[i] = s.decay * p[i] - s.step_size * m[i] / FMADD(sqrtf(v[i]), s.root_scale, s.epsilon);
     }
 }
 
-static void sgd_kernel(float learning_rate, float momentum, int64_t n, const float *g, float *p,
-                       float *b)
+static void sgd_kernel(const struct sgd_step *step, int64_t n, const float *g, float *p, float *b)
+{
+    const struct sgd_step s = *step;
+    INDEPENDENT_ITERATIONS
+    for (int64_t i = 0; i < n; i++) {
+        float d = FMADD(s.weight_decay, p[i], s.scale * g[i]);
+        b[i] = FMADD(s.momentum, b[i], d);
+        p[i] = FMADD(-s.learning_rate, FMADD(s.of_velocity, b[i], s.of_gradient * d), p[i]);
+    }
+}
+
+/* The difference is halved, and so cannot overflow. */
+static void approach_kernel(int64_t n, float share, const float *x, float *a)
 {
     INDEPENDENT_ITERATIONS
     for (int64_t i = 0; i < n; i++) {
-        b[i] = FMADD(momentum, b[i], g[i]);
-        p[i] = FMADD(-learning_rate, b[i], p[i]);
+        float half = 0.5f * x[i] - 0.5f * a[i];
+        a[i] = FMADD(share, half, FMADD(share, half, a[i]));
     }
+}
+
+/* Sixteen chains that do not wait for one another, in vectors of the compilers' own, since GCC
+ * leaves an array of them in memory. */
+typedef float four_floats __attribute__((vector_size(16)));
+typedef double four_doubles __attribute__((vector_size(32)));
+
+static inline void add_squares(const float *x, four_doubles sums[4])
+{
+    for (int c = 0; c < 4; c++) {
+        four_floats narrow;
+        memcpy(&narrow, x + 4 * c, sizeof narrow);
+        const four_doubles wide = __builtin_convertvector(narrow, four_doubles);
+        sums[c] += wide * wide;
+    }
+}
+
+static double square_sum_kernel(int64_t n, const float *x)
+{
+    enum { TOGETHER = 16 };
+    four_doubles sums[4] = {{0}};
+    float rest[TOGETHER] = {0};
+    int64_t i = 0;
+    for (; i + TOGETHER <= n; i += TOGETHER)
+        add_squares(x + i, sums);
+    memcpy(rest, x + i, (size_t)(n - i) * sizeof *rest);
+    add_squares(rest, sums);
+    const four_doubles sum = (sums[0] + sums[1]) + (sums[2] + sums[3]);
+    return (sum[0] + sum[1]) + (sum[2] + sum[3]);
 }
 
 /* ---- sums and products of arrays ---- */
@@ -742,6 +783,8 @@ const struct vector_kernels VECTOR_KERNELS_NAME = {
                                  activate_softplus_with_derivative},
     .adam = adam_kernel,
     .sgd = sgd_kernel,
+    .approach = approach_kernel,
+    .square_sum = square_sum_kernel,
     .add = add_kernel,
     .multiply = multiply_kernel,
     .add_scaled = add_scaled_kernel,

@@ -19,9 +19,11 @@ typedef void derivative_kernel(int64_t n, const float *z, float *a, float *da);
 
 /* Scalars of one Adam step, computed in double by the caller. With k the number of this step,
  * counted from 1 (Kingma and Ba 2015, algorithm 1, in PyTorch's form):
- *   m = beta1 m + (1 - beta1) g;  v = beta2 v + (1 - beta2) g^2
- *   p -= step_size m / (sqrt(v) root_scale + epsilon) */
+ *   g *= scale;  m = beta1 m + (1 - beta1) g;  v = beta2 v + (1 - beta2) g^2
+ *   p = decay p - step_size m / (sqrt(v) root_scale + epsilon) */
 struct adam_step {
+    float scale; /* of the gradient */
+    float decay; /* 1 - learning rate weight_decay */
     float beta1;
     float one_minus_beta1;
     float beta2;
@@ -29,6 +31,18 @@ struct adam_step {
     float step_size;  /* learning rate / (1 - beta1^k) */
     float root_scale; /* 1 / sqrt(1 - beta2^k) */
     float epsilon;
+};
+
+/* Scalars of one step of gradient descent:
+ *   g = scale g + weight_decay p;  b = momentum b + g
+ *   p -= learning_rate (of_gradient g + of_velocity b) */
+struct sgd_step {
+    float scale;
+    float weight_decay;
+    float momentum;
+    float learning_rate;
+    float of_gradient; /* 1 with Nesterov's momentum, else 0 */
+    float of_velocity; /* the momentum with Nesterov's, else 1 */
 };
 
 /* Elements first to first + n - 1 of the Philox4x32-10 sequence that (seed, counter2, counter3)
@@ -55,8 +69,12 @@ struct vector_kernels {
      * step. p, m, v, b are read and written. */
     void (*adam)(const struct adam_step *s, int64_t n, const float *g, float *p, float *m,
                  float *v);
-    /* b = momentum b + g;  p -= learning_rate b. */
-    void (*sgd)(float learning_rate, float momentum, int64_t n, const float *g, float *p, float *b);
+    void (*sgd)(const struct sgd_step *s, int64_t n, const float *g, float *p, float *b);
+    /* a += share (x - a), share in [0, 1]: finite if both are, and x where they are equal. */
+    void (*approach)(int64_t n, float share, const float *x, float *a);
+    /* Sum of squares, finite exactly where all of x is: the square of a float is finite as a
+     * double. */
+    double (*square_sum)(int64_t n, const float *x);
 
     /* a += b;  a *= b;  to = x + scale y, where to may be x. */
     void (*add)(int64_t n, const float *b, float *a);

@@ -55,7 +55,7 @@ struct batch_sides batch_sides_from(const struct batch_sides *sides,
 
 static void copy_rows(int64_t rows, int32_t columns, const float *from, float *to)
 {
-    if (from)
+    if (from && to)
         memcpy(to, from, (size_t)(rows * columns) * sizeof *to);
 }
 
@@ -106,6 +106,11 @@ bool batch_is_alone(const struct batch_origin *origin)
     return (plan->pairs && !origin->given) || time_sampler_on_calling_thread(plan->times) ||
            (!data_given && plan->target->kind->on_calling_thread) ||
            (!noise_given && plan->model->noise->kind->on_calling_thread);
+}
+
+bool batch_is_weighted(const struct batch_origin *origin)
+{
+    return origin->given ? origin->given->weight != NULL : origin->plan->target->weighted;
 }
 
 static fmatch_status draw_noise(const struct batch_plan *plan, int64_t first_row, int64_t n,
@@ -177,8 +182,8 @@ static fmatch_status fill_times(const struct batch_origin *origin, int64_t first
         return FMATCH_OK;
     }
     const struct random_stream stream = stream_of(origin->plan, origin->plan->streams.time);
-    const struct time_batch batch = {.first_row = origin->first_row, .rows = origin->rows};
-    return time_sampler_draw(origin->plan->times, &stream, batch, first, n, t);
+    const int64_t before = origin->first_row - origin->together.first_row;
+    return time_sampler_draw(origin->plan->times, &stream, origin->together, before + first, n, t);
 }
 
 static fmatch_status draw_sides(const struct batch *batch, const struct batch_origin *origin,

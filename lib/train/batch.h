@@ -71,7 +71,12 @@ struct batch_origin {
     const fmatch_batch *given; /* the caller's rows; or NULL */
     int64_t first_row;         /* in the streams */
     int64_t rows;              /* in all */
+    /* Rows whose times are drawn together, of which these are some. */
+    struct time_batch together;
 };
+
+/* Do its rows have weights of their own? */
+bool batch_is_weighted(const struct batch_origin *origin);
 
 /* Must sides and times be drawn on the calling thread, all at once? */
 bool batch_is_alone(const struct batch_origin *origin);

@@ -2,6 +2,7 @@
  * state, which it takes over. */
 #include "train/trainer.h"
 
+#include "base/configuration.h"
 #include "base/status.h"
 #include "format/checkpoint_file.h"
 #include "model/mlp_model.h"
@@ -23,6 +24,8 @@ struct facts {
     int32_t target;    /* 1: there is one */
     int32_t weighted;  /* 1: its rows have weights */
     int64_t rows;      /* that it stores; 0 for a distribution */
+    int32_t held_out;  /* 1: validation has rows of its own */
+    int64_t held_rows; /* as many */
     int64_t block;     /* rows that are coupled at once; 0: sides are independent */
 };
 
@@ -31,6 +34,8 @@ enum part {
     PART_MODEL,
     PART_PATH,
     PART_OPTIMIZER,
+    PART_ADAM,
+    PART_SGD,
     PART_FACTS,
     PART_TRAINER,
     PART_TRAINING,
@@ -39,6 +44,8 @@ enum part {
     PART_COUPLING,
     PART_SINKHORN,
     PART_SEMIDISCRETE,
+    PART_RATE,
+    PART_VALIDATION,
     PARTS
 };
 
@@ -61,19 +68,25 @@ struct field {
     {                                                                                              \
         name, part, TYPE_OF(((type *)0)->member), state, offsetof(type, member)                    \
     }
-#define MODEL(member)    FIELD("model->" #member, PART_MODEL, false, fmatch_mlp_config, member)
-#define PATH(member)     FIELD("path->" #member, PART_PATH, false, fmatch_path_config, member)
-#define FACT(name, what) FIELD(name, PART_FACTS, false, struct facts, what)
-#define TIME(member)     FIELD("time->" #member, PART_TIME, false, fmatch_time_config, member)
-#define LOSS(member)     FIELD("loss->" #member, PART_LOSS, false, fmatch_loss_config, member)
-#define COUPLING(member)                                                                           \
-    FIELD("coupling->" #member, PART_COUPLING, false, fmatch_coupling_config, member)
-#define SINKHORN(member)                                                                           \
-    FIELD("sinkhorn->" #member, PART_SINKHORN, false, fmatch_sinkhorn_config, member)
+#define OF(part, type, prefix, member) FIELD(prefix "->" #member, part, false, type, member)
+#define MODEL(member)                  OF(PART_MODEL, fmatch_mlp_config, "model", member)
+#define PATH(member)                   OF(PART_PATH, fmatch_path_config, "path", member)
+#define FACT(name, member)             FIELD(name, PART_FACTS, false, struct facts, member)
+#define ADAM(member)                   OF(PART_ADAM, fmatch_adam_config, "adam", member)
+#define SGD(member)                    OF(PART_SGD, fmatch_sgd_config, "sgd", member)
+#define TRAINER(name, member)          FIELD("config->" name, PART_TRAINER, false, fmatch_trainer, member)
+#define TIME(member)                   OF(PART_TIME, fmatch_time_config, "time", member)
+#define LOSS(member)                   OF(PART_LOSS, fmatch_loss_config, "loss", member)
+#define COUPLING(member)               OF(PART_COUPLING, fmatch_coupling_config, "coupling", member)
+#define SINKHORN(member)               OF(PART_SINKHORN, fmatch_sinkhorn_config, "sinkhorn", member)
 #define SEMIDISCRETE(member)                                                                       \
-    FIELD("semidiscrete->" #member, PART_SEMIDISCRETE, false, fmatch_semidiscrete_config, member)
-#define TRAINING(name, member) FIELD(name, PART_TRAINING, true, struct training, member)
+    OF(PART_SEMIDISCRETE, fmatch_semidiscrete_config, "semidiscrete", member)
+#define RATE(member)            OF(PART_RATE, fmatch_rate_config, "rate", member)
+#define VALIDATION(member)      OF(PART_VALIDATION, fmatch_validation_config, "validation", member)
+#define OPTIMIZER(name, member) FIELD(name, PART_OPTIMIZER, true, struct optimizer_state, member)
+#define TRAINING(name, member)  FIELD(name, PART_TRAINING, true, struct training, member)
 
+/* What changes no step is no setting: what is published, and how patient validation is. */
 static const struct field fields[] = {
     MODEL(dim),
     MODEL(hidden_layers),
@@ -98,12 +111,34 @@ static const struct field fields[] = {
     PATH(sigma_min),
     PATH(diffusion),
     FACT("optimizer", optimizer),
+    ADAM(beta1),
+    ADAM(beta2),
+    ADAM(epsilon),
+    ADAM(weight_decay),
+    SGD(momentum),
+    SGD(nesterov),
+    SGD(weight_decay),
     FACT("target", target),
     FACT("target's rows", rows),
     FACT("target's weights", weighted),
-    FIELD("config->batch", PART_TRAINER, false, fmatch_trainer, batch),
-    FIELD("config->seed", PART_TRAINER, false, fmatch_trainer, plan.seed),
-    FIELD("config->condition_dropout", PART_TRAINER, false, fmatch_trainer, plan.dropout),
+    TRAINER("batch", batch),
+    TRAINER("accumulate", accumulate),
+    TRAINER("seed", plan.seed),
+    TRAINER("condition_dropout", plan.dropout),
+    TRAINER("clip_norm", clip_norm),
+    TRAINER("average_decay", average_decay),
+    RATE(kind),
+    RATE(steps),
+    RATE(warmup),
+    RATE(end),
+    RATE(exponent),
+    RATE(decay),
+    RATE(every),
+    VALIDATION(every),
+    VALIDATION(rows),
+    VALIDATION(seed),
+    FACT("validation->source", held_out),
+    FACT("validation->source's rows", held_rows),
     TIME(kind),
     TIME(stratified),
     TIME(margin_start),
@@ -134,8 +169,8 @@ static const struct field fields[] = {
     SEMIDISCRETE(learning_rate),
     SEMIDISCRETE(averaging),
     SEMIDISCRETE(tolerance),
-    FIELD("learning rate", PART_OPTIMIZER, true, struct optimizer_state, learning_rate),
-    FIELD("optimizer's steps", PART_OPTIMIZER, true, struct optimizer_state, steps),
+    OPTIMIZER("learning rate", learning_rate),
+    OPTIMIZER("optimizer's steps", steps),
     TRAINING("steps", steps),
     TRAINING("rows", rows),
     TRAINING("last validation's step", validation.step),
@@ -170,7 +205,7 @@ struct checkpoint {
 
 static const fmatch_allocator *allocator_of(const struct checkpoint *c)
 {
-    return &c->trainer->model->context->allocator;
+    return trainer_allocator(c->trainer);
 }
 
 static void add(struct checkpoint *c, const char *name, int32_t type, bool state, int64_t count,
@@ -189,6 +224,8 @@ static void find_facts(struct checkpoint *c)
         .target = t->target != NULL,
         .weighted = t->target && t->target->weighted,
         .rows = fmatch_source_count_rows(t->target),
+        .held_out = t->validation.source != NULL,
+        .held_rows = fmatch_source_count_rows(t->validation.source),
         .block = t->settings.coupling ? coupling_rows_together(t->settings.coupling) : 0};
 }
 
@@ -201,10 +238,14 @@ static void add_fields(struct checkpoint *c)
     const fmatch_trainer *t = c->trainer;
     const struct coupling_settings *coupling =
         t->settings.coupling ? coupling_get_settings(t->settings.coupling) : &none.coupling;
+    const fmatch_optimizer *o = t->optimizer;
+    const void *config = (const char *)o + o->kind->config;
     const void *const parts[PARTS] = {
         [PART_MODEL] = &c->model,
         [PART_PATH] = c->model.path,
         [PART_OPTIMIZER] = &c->optimizer,
+        [PART_ADAM] = o->kind->number == 0 ? config : NULL,
+        [PART_SGD] = o->kind->number == 1 ? config : NULL,
         [PART_FACTS] = &c->facts,
         [PART_TRAINER] = t,
         [PART_TRAINING] = c->training,
@@ -213,6 +254,8 @@ static void add_fields(struct checkpoint *c)
         [PART_COUPLING] = &coupling->config,
         [PART_SINKHORN] = &coupling->entropic,
         [PART_SEMIDISCRETE] = &coupling->semidiscrete,
+        [PART_RATE] = &t->settings.rate.config,
+        [PART_VALIDATION] = &t->validation.config,
     };
     for (int32_t i = 0; i < FIELDS; i++) {
         const struct field *f = &fields[i];
@@ -283,28 +326,38 @@ static fmatch_status save(fmatch_trainer *trainer, const char *path)
 
 /* ---- loading ---- */
 
-static struct number_text text_of(int32_t type, const char *value)
+/* A value as it stands in a detail. */
+static struct number_text text_of(int32_t type, const char *value, int digits)
 {
     struct number_text text;
-    uint64_t number;
-    float single;
-    double twice;
-    int32_t whole;
-    switch (type) {
-    case CHECKPOINT_U32:
-        memcpy(&whole, value, sizeof whole);
-        return number_text(whole);
-    case CHECKPOINT_F32:
-        memcpy(&single, value, sizeof single);
-        return number_text((double)single);
-    case CHECKPOINT_F64:
-        memcpy(&twice, value, sizeof twice);
-        return number_text(twice);
-    default:
-        memcpy(&number, value, sizeof number);
-        snprintf(text.text, sizeof text.text, "%llu", (unsigned long long)number);
-        return text;
+    union {
+        uint32_t u32;
+        uint64_t u64;
+        float f32;
+        double f64;
+    } number;
+    memcpy(&number, value, (size_t)checkpoint_file_width(type));
+    if (type == CHECKPOINT_F32 || type == CHECKPOINT_F64)
+        return number_text(type == CHECKPOINT_F32 ? (double)number.f32 : number.f64, digits);
+    snprintf(text.text, sizeof text.text, "%llu",
+             type == CHECKPOINT_U32 ? (unsigned long long)number.u32
+                                    : (unsigned long long)number.u64);
+    return text;
+}
+
+static fmatch_status differs(const struct checkpoint_file *file, const struct item *item, int64_t i,
+                             const char *theirs, const char *ours)
+{
+    char place[32] = "";
+    if (item->count > 1)
+        snprintf(place, sizeof place, "[%lld]", (long long)i);
+    struct number_text a = text_of(item->type, theirs, 6), b = text_of(item->type, ours, 6);
+    if (strcmp(a.text, b.text) == 0) {
+        a = text_of(item->type, theirs, 17);
+        b = text_of(item->type, ours, 17);
     }
+    return status_fail(FMATCH_ERROR_STATE, "%s: the checkpoint has %s%s %s; the trainer %s",
+                       file->path, item->name, place, a.text, b.text);
 }
 
 /* A setting is compared as it is read. */
@@ -313,15 +366,10 @@ static fmatch_status read_setting(struct checkpoint_file *file, const struct ite
     const int32_t width = checkpoint_file_width(item->type);
     const char *ours = item->values;
     for (int64_t i = 0; i < item->count; i++, ours += width) {
-        char theirs[8], place[32] = "";
+        char theirs[8];
         RETURN_IF_FAILED(checkpoint_file_read(file, item->type, 1, theirs));
-        if (memcmp(theirs, ours, (size_t)width) == 0)
-            continue;
-        if (item->count > 1)
-            snprintf(place, sizeof place, "[%lld]", (long long)i);
-        return status_fail(FMATCH_ERROR_STATE, "%s: the checkpoint has %s%s %s; the trainer %s",
-                           file->path, item->name, place, text_of(item->type, theirs).text,
-                           text_of(item->type, ours).text);
+        if (memcmp(theirs, ours, (size_t)width) != 0)
+            return differs(file, item, i, theirs, ours);
     }
     return FMATCH_OK;
 }
@@ -353,13 +401,15 @@ static fmatch_status read_items(const struct checkpoint *c, struct checkpoint_fi
 static fmatch_status check_numbers(const struct checkpoint *c, const struct checkpoint_file *file)
 {
     const struct training *t = c->training;
-    RETURN_IF_FAILED(optimizer_check_rate("learning rate", c->optimizer.learning_rate));
+    const struct interval rates = {.highest = c->trainer->optimizer->highest_rate};
+    RETURN_IF_FAILED(
+        configuration_check_double("learning rate", c->optimizer.learning_rate, rates));
     CHECK_RANGE("steps", t->steps, 0, file->left / (int64_t)sizeof(double));
     CHECK_RANGE("rows", t->rows, t->steps, SOURCE_ROWS_MAX);
     CHECK_RANGE("optimizer's steps", c->optimizer.steps, t->steps, t->steps);
     CHECK_RANGE("last validation's step", t->validation.step, 0, t->steps);
     CHECK_RANGE("best validation's step", t->validation.best_step, 0, t->validation.step);
-    CHECK_RANGE("validations waited", t->validation.waited, 0, INT32_MAX);
+    CHECK_RANGE("validations waited", t->validation.waited, 0, t->steps);
     CHECK_RANGE("validations", t->history.validations, 0, t->steps);
     return FMATCH_OK;
 }

@@ -100,7 +100,7 @@ float *gradient_result(const struct gradient *g)
 struct task {
     struct gradient *g;
     struct mlp_pass pass;
-    const struct batch *batch;
+    struct batch batch; /* the room, without weights where rows have none */
     const struct batch_origin *origin;
     const struct gradient_aside *aside;
     int64_t n;
@@ -114,8 +114,8 @@ struct task {
 static fmatch_status fill_shard(const struct task *task, int64_t first, int64_t rows)
 {
     if (task->draw)
-        RETURN_IF_FAILED(batch_draw(task->batch, task->origin, first, rows));
-    return batch_finish(task->batch, task->origin, first, rows);
+        RETURN_IF_FAILED(batch_draw(&task->batch, task->origin, first, rows));
+    return batch_finish(&task->batch, task->origin, first, rows);
 }
 
 static struct mlp_rows rows_for_network(const struct batch *batch, int64_t first, int64_t rows)
@@ -144,9 +144,9 @@ static fmatch_status run_shard(const struct task *task, struct gradient_group *g
 {
     const struct mlp *network = task->g->network;
     RETURN_IF_FAILED(fill_shard(task, first, rows));
-    const struct mlp_rows asked = rows_for_network(task->batch, first, rows);
+    const struct mlp_rows asked = rows_for_network(&task->batch, first, rows);
     const float *predicted = mlp_forward(network, &task->pass, &group->tape, &asked);
-    const struct loss_rows measured = rows_for_loss(task->batch, first, rows, predicted);
+    const struct loss_rows measured = rows_for_loss(&task->batch, first, rows, predicted);
     double sum;
     RETURN_IF_FAILED(loss_evaluate(task->g->measure, &measured, task->scale, &sum,
                                    task->backward ? group->tape.dz : NULL));
@@ -208,7 +208,7 @@ static void add_gradients(struct task *task)
 /* A user's function has failed on some thread: again on this one, whose detail the caller reads. */
 static fmatch_status explain(const struct task *task)
 {
-    const struct batch *batch = task->batch;
+    const struct batch *batch = &task->batch;
     if (task->draw)
         RETURN_IF_FAILED(batch_draw(batch, task->origin, 0, task->n));
     RETURN_IF_FAILED(batch_finish(batch, task->origin, 0, task->n));
@@ -229,17 +229,19 @@ static double sum_of_weights(const struct batch *batch, int64_t n)
 }
 
 static fmatch_status run(struct gradient *g, const float *parameters, struct task *task,
-                         double *loss)
+                         struct batch_loss *loss)
 {
     task->g = g;
     task->groups = groups_of(g, task->n);
-    task->draw = !batch_is_alone(task->origin) && !task->batch->sides.weight;
+    if (!batch_is_weighted(task->origin))
+        task->batch.sides.weight = NULL;
+    task->draw = !batch_is_alone(task->origin) && !task->batch.sides.weight;
     task->pass = (struct mlp_pass){.matmul = g->matmul,
                                    .parameters = {.values = parameters, .packed = g->packed},
                                    .context = task->groups == 1 ? g->context : NULL};
     if (!task->draw)
-        RETURN_IF_FAILED(batch_draw(task->batch, task->origin, 0, task->n));
-    const double weights = sum_of_weights(task->batch, task->n);
+        RETURN_IF_FAILED(batch_draw(&task->batch, task->origin, 0, task->n));
+    const double weights = sum_of_weights(&task->batch, task->n);
     task->scale = weights > 0.0 ? 1.0 / weights : 0.0;
     if (g->matmul.kernels)
         mlp_pack(g->network, parameters, g->packed);
@@ -250,15 +252,16 @@ static fmatch_status run(struct gradient *g, const float *parameters, struct tas
     double sum = 0.0;
     for (int32_t i = 0; i < task->groups; i++)
         sum += g->group[i].loss;
-    *loss = sum * task->scale;
+    *loss = (struct batch_loss){.mean = sum * task->scale, .weights = weights};
     return FMATCH_OK;
 }
 
 fmatch_status gradient_run(struct gradient *g, const float *parameters, const struct batch *batch,
                            const struct batch_origin *origin, int64_t n,
-                           const struct gradient_aside *aside, double *loss)
+                           const struct gradient_aside *aside, struct batch_loss *loss)
 {
-    struct task task = {.batch = batch, .origin = origin, .n = n, .aside = aside, .backward = true};
+    struct task task = {
+        .batch = *batch, .origin = origin, .n = n, .aside = aside, .backward = true};
     RETURN_IF_FAILED(run(g, parameters, &task, loss));
     add_gradients(&task);
     return FMATCH_OK;
@@ -266,8 +269,8 @@ fmatch_status gradient_run(struct gradient *g, const float *parameters, const st
 
 fmatch_status gradient_evaluate(struct gradient *g, const float *parameters,
                                 const struct batch *batch, const struct batch_origin *origin,
-                                int64_t n, double *loss)
+                                int64_t n, struct batch_loss *loss)
 {
-    struct task task = {.batch = batch, .origin = origin, .n = n};
+    struct task task = {.batch = *batch, .origin = origin, .n = n};
     return run(g, parameters, &task, loss);
 }

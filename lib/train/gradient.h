@@ -38,17 +38,21 @@ struct gradient_aside {
     void *user;
 };
 
+struct batch_loss {
+    double mean, weights; /* the rows' sum of weights, which count as one each without */
+};
+
 /* Fill n rows of the batch, and compute the loss and its gradient. The gradient is [count] at
  * gradient_result, and may be non-finite, as the loss may. `aside` may be NULL. */
 fmatch_status gradient_run(struct gradient *g, const float *parameters, const struct batch *batch,
                            const struct batch_origin *origin, int64_t n,
-                           const struct gradient_aside *aside, double *loss);
+                           const struct gradient_aside *aside, struct batch_loss *loss);
 
 float *gradient_result(const struct gradient *g);
 
 /* Fill n rows and compute the loss alone. */
 fmatch_status gradient_evaluate(struct gradient *g, const float *parameters,
                                 const struct batch *batch, const struct batch_origin *origin,
-                                int64_t n, double *loss);
+                                int64_t n, struct batch_loss *loss);
 
 #endif

@@ -18,6 +18,7 @@ fmatch_status optimizer_create(fmatch_optimizer **optimizer, fmatch_context *con
     o->kind = kind;
     o->context = context_retain(context);
     o->learning_rate = learning_rate;
+    o->highest_rate = FLT_MAX;
     *optimizer = o;
     return FMATCH_OK;
 }
@@ -26,6 +27,11 @@ fmatch_status optimizer_check_rate(const char *name, double learning_rate)
 {
     const struct interval of_a_float = {.lowest = 0.0, .highest = FLT_MAX};
     return configuration_check_double(name, learning_rate, of_a_float);
+}
+
+double optimizer_highest_rate(double weight_decay)
+{
+    return weight_decay > 1.0 / FLT_MAX ? 1.0 / weight_decay : FLT_MAX;
 }
 
 fmatch_optimizer *optimizer_retain(fmatch_optimizer *optimizer)
@@ -84,7 +90,7 @@ enum { REHEARSAL_BLOCK = 1024, SHARE_PARAMETERS = 2 * REHEARSAL_BLOCK };
 
 struct step {
     fmatch_optimizer *optimizer;
-    int64_t number;
+    struct optimizer_step how;
     const float *gradient;
     float *parameters;
     atomic_bool finite;
@@ -98,7 +104,7 @@ static bool rehearse_block(const struct step *s, int64_t first, int64_t n)
     memcpy(trial, s->parameters + first, (size_t)n * sizeof *trial);
     for (int32_t i = 0; i < o->kind->arrays; i++)
         state[i] = memcpy(states[i], o->state[i] + first, (size_t)n * sizeof *trial);
-    o->kind->step(o, s->number, n, s->gradient + first, trial, state);
+    o->kind->step(o, &s->how, n, s->gradient + first, trial, state);
     bool finite = finite_all(n, trial);
     for (int32_t i = 0; i < o->kind->arrays; i++)
         finite = finite && finite_all(n, state[i]);
@@ -130,14 +136,16 @@ static void take_share(void *argument, int64_t index)
     float *state[OPTIMIZER_ARRAYS_MAX];
     for (int32_t i = 0; i < o->kind->arrays; i++)
         state[i] = o->state[i] + first;
-    o->kind->step(o, s->number, share_end(s, index) - first, s->gradient + first,
+    o->kind->step(o, &s->how, share_end(s, index) - first, s->gradient + first,
                   s->parameters + first, state);
 }
 
-bool optimizer_step(fmatch_optimizer *optimizer, const float *gradient, float *parameters)
+bool optimizer_take_step(fmatch_optimizer *optimizer, struct optimizer_step step,
+                         const float *gradient, float *parameters)
 {
+    step.number = optimizer->steps + 1;
     struct step s = {.optimizer = optimizer,
-                     .number = optimizer->steps + 1,
+                     .how = step,
                      .gradient = gradient,
                      .parameters = parameters,
                      .finite = true};
@@ -146,7 +154,7 @@ bool optimizer_step(fmatch_optimizer *optimizer, const float *gradient, float *p
     if (!atomic_load(&s.finite))
         return false;
     context_run(optimizer->context, shares, take_share, &s);
-    optimizer->steps = s.number;
+    optimizer->steps = step.number;
     return true;
 }
 
@@ -176,7 +184,8 @@ fmatch_status fmatch_optimizer_set_learning_rate(fmatch_optimizer *optimizer, do
 {
     status_begin();
     CHECK_NOT_NULL(optimizer);
-    RETURN_IF_FAILED(optimizer_check_rate("learning_rate", learning_rate));
+    const struct interval range = {.lowest = 0.0, .highest = optimizer->highest_rate};
+    RETURN_IF_FAILED(configuration_check_double("learning_rate", learning_rate, range));
     optimizer->learning_rate = learning_rate;
     return FMATCH_OK;
 }

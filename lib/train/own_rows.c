@@ -36,7 +36,9 @@ static fmatch_status run_batch(fmatch_trainer *trainer, const fmatch_batch *batc
     RETURN_IF_FAILED(step_reserve(trainer, 1));
     RETURN_IF_FAILED(parameter_store_reserve(&trainer->model->store));
     RETURN_IF_FAILED(trainer_reserve_rows(trainer, given.n, given.weight != NULL));
-    RETURN_IF_FAILED(step_take(trainer, &given, given.n, false, loss));
+    struct history_step step;
+    RETURN_IF_FAILED(step_take(trainer, &given, false, &step));
+    *loss = step.loss;
     return step_publish(trainer);
 }
 
@@ -46,7 +48,10 @@ static fmatch_status evaluate_batch(fmatch_trainer *trainer, const fmatch_batch 
     fmatch_batch given;
     RETURN_IF_FAILED(read_batch(trainer, batch, &given));
     RETURN_IF_FAILED(trainer_reserve_rows(trainer, given.n, given.weight != NULL));
-    return step_differentiate(trainer, &given, given.n, false, loss);
+    struct history_step step;
+    RETURN_IF_FAILED(step_differentiate(trainer, &given, false, &step));
+    *loss = step.loss;
+    return FMATCH_OK;
 }
 
 fmatch_status fmatch_trainer_run_batch(fmatch_trainer *trainer, const fmatch_batch *batch,

@@ -16,7 +16,8 @@ static double seconds_now(void)
 
 fmatch_status reporter_begin(struct reporter *r, const fmatch_progress *progress, int64_t steps)
 {
-    *r = (struct reporter){.steps = steps, .began = seconds_now()};
+    *r = (struct reporter){.steps = steps};
+    r->began = r->reported = seconds_now();
     if (!progress)
         return FMATCH_OK;
     fmatch_progress given;
@@ -30,22 +31,40 @@ fmatch_status reporter_begin(struct reporter *r, const fmatch_progress *progress
     return FMATCH_OK;
 }
 
-fmatch_status reporter_step(struct reporter *r, fmatch_trainer *trainer, int64_t step, double loss)
+/* What is told, and begins to be gathered anew. */
+static fmatch_progress_info report_of(struct reporter *r, const fmatch_trainer *trainer,
+                                      int64_t number, bool last, double learning_rate)
+{
+    const double now = seconds_now(), seconds = now - r->began, sums = (double)r->sums;
+    const double pause = now - r->reported;
+    const fmatch_progress_info info = {
+        .struct_size = sizeof info,
+        .step = number,
+        .steps = r->steps,
+        .loss = r->loss_sum / sums,
+        .learning_rate = learning_rate,
+        .seconds = seconds,
+        .steps_per_second = pause > 0.0 ? sums / pause : 0.0,
+        .seconds_left = last ? 0.0 : seconds / (double)number * (double)(r->steps - number),
+        .gradient_norm = r->norm_sum / sums,
+        .validation_loss = trainer->training.validation.loss};
+    r->reported = now;
+    r->loss_sum = r->norm_sum = 0.0;
+    r->sums = 0;
+    return info;
+}
+
+fmatch_status reporter_step(struct reporter *r, fmatch_trainer *trainer, int64_t number, bool last,
+                            const struct history_step *step)
 {
     if (!r->progress.report)
         return FMATCH_OK;
-    r->loss_sum += loss;
-    r->losses++;
-    if (step % r->every != 0 && step != r->steps)
+    r->loss_sum += step->loss;
+    r->norm_sum += step->gradient_norm;
+    r->sums++;
+    if (number % r->every != 0 && !last)
         return FMATCH_OK;
-    const fmatch_progress_info info = {.struct_size = sizeof info,
-                                       .step = step,
-                                       .steps = r->steps,
-                                       .loss = r->loss_sum / (double)r->losses,
-                                       .learning_rate = trainer->optimizer->learning_rate,
-                                       .seconds = seconds_now() - r->began};
-    r->loss_sum = 0.0;
-    r->losses = 0;
+    const fmatch_progress_info info = report_of(r, trainer, number, last, step->learning_rate);
     struct status_kept kept;
     status_keep(&kept);
     trainer->activity = REPORTING;
@@ -54,6 +73,6 @@ fmatch_status reporter_step(struct reporter *r, fmatch_trainer *trainer, int64_t
     status_restore(&kept);
     if (answer > 0)
         return status_fail(FMATCH_ERROR_CANCELLED, "cancelled at step %lld of %lld",
-                           (long long)step, (long long)r->steps);
+                           (long long)number, (long long)r->steps);
     return status_of_callback("report", answer);
 }

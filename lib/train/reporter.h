@@ -8,15 +8,16 @@ struct reporter {
     fmatch_progress progress; /* its report is NULL when nobody listens */
     int64_t steps, every;
     double began;
-    double loss_sum; /* since the last report */
-    int64_t losses;
+    /* Since the last report, which was at `reported`. */
+    double reported, loss_sum, norm_sum;
+    int64_t sums;
 };
 
 fmatch_status reporter_begin(struct reporter *reporter, const fmatch_progress *progress,
                              int64_t steps);
 
-/* After each step of the run, counted from 1. */
-fmatch_status reporter_step(struct reporter *reporter, fmatch_trainer *trainer, int64_t step,
-                            double loss);
+/* After each step of the run, counted from 1, of which this may be the last. */
+fmatch_status reporter_step(struct reporter *reporter, fmatch_trainer *trainer, int64_t number,
+                            bool last, const struct history_step *step);
 
 #endif

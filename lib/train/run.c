@@ -3,9 +3,14 @@
 #include "train/reporter.h"
 #include "train/step.h"
 
-static fmatch_status run_step(fmatch_trainer *trainer, bool more, double *loss)
+static bool has_stopped(const fmatch_trainer *trainer)
 {
-    const fmatch_status status = step_take(trainer, NULL, trainer->batch, more, loss);
+    return validation_has_stopped(&trainer->validation, &trainer->training.validation);
+}
+
+static fmatch_status run_step(fmatch_trainer *trainer, bool more, struct history_step *step)
+{
+    const fmatch_status status = step_take(trainer, NULL, more, step);
     if (status != FMATCH_OK)
         status_prefix("step %lld: ", (long long)trainer->training.steps + 1);
     return status;
@@ -13,18 +18,28 @@ static fmatch_status run_step(fmatch_trainer *trainer, bool more, double *loss)
 
 static fmatch_status run_steps(fmatch_trainer *trainer, int64_t steps, struct reporter *reporter)
 {
-    for (int64_t i = 1; i <= steps; i++) {
-        double loss;
+    for (int64_t i = 1; i <= steps && !has_stopped(trainer); i++) {
+        struct history_step step;
         RETURN_IF_FAILED(step_reserve(trainer, steps - i + 1));
-        RETURN_IF_FAILED(run_step(trainer, i < steps, &loss));
-        RETURN_IF_FAILED(reporter_step(reporter, trainer, i, loss));
+        RETURN_IF_FAILED(run_step(trainer, i < steps, &step));
+        RETURN_IF_FAILED(validation_run(trainer));
+        const bool last = i == steps || has_stopped(trainer);
+        RETURN_IF_FAILED(reporter_step(reporter, trainer, i, last, &step));
     }
     return FMATCH_OK;
 }
 
+/* First what a call that failed has left to do. */
+static fmatch_status train(fmatch_trainer *trainer, int64_t steps, struct reporter *reporter)
+{
+    RETURN_IF_FAILED(validation_run(trainer));
+    return run_steps(trainer, steps, reporter);
+}
+
 static fmatch_status run(fmatch_trainer *trainer, int64_t steps, const fmatch_progress *progress)
 {
-    CHECK_RANGE("steps", steps, 0, (SOURCE_ROWS_MAX - trainer->training.rows) / trainer->batch);
+    const int64_t rows = (int64_t)trainer->batch * trainer->accumulate;
+    CHECK_RANGE("steps", steps, 0, (SOURCE_ROWS_MAX - trainer->training.rows) / rows);
     if (!trainer->target)
         return status_fail(FMATCH_ERROR_STATE, "the trainer was created without a target");
     struct reporter reporter;
@@ -35,7 +50,7 @@ static fmatch_status run(fmatch_trainer *trainer, int64_t steps, const fmatch_pr
     RETURN_IF_FAILED(parameter_store_reserve(&trainer->model->store));
 
     const int64_t before = trainer->training.steps;
-    const fmatch_status status = run_steps(trainer, steps, &reporter);
+    const fmatch_status status = train(trainer, steps, &reporter);
     if (trainer->training.steps > before)
         RETURN_IF_FAILED(step_publish(trainer));
     return status;

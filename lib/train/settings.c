@@ -1,5 +1,7 @@
 #include "train/settings.h"
 
+#include "base/status.h"
+
 fmatch_status settings_create(struct settings *settings, const fmatch_model *model,
                               const fmatch_trainer_config *config)
 {
@@ -21,6 +23,12 @@ fmatch_status settings_create(struct settings *settings, const fmatch_model *mod
         status = coupling_create(&settings->coupling, model->context, config->coupling, &shape);
     else
         coupling_give_up(config->coupling);
+    if (status == FMATCH_OK)
+        status = status_check_range("config->steps", config->steps, 1, INT64_MAX);
+    if (status == FMATCH_OK)
+        status = rate_create(&settings->rate, config->rate, config->steps);
+    else
+        rate_give_up(config->rate);
     if (status != FMATCH_OK)
         settings_destroy(settings, allocator);
     return status;
@@ -31,11 +39,13 @@ void settings_give_up(const fmatch_trainer_config *config)
     time_sampler_give_up(config->time);
     loss_give_up(config->loss);
     coupling_give_up(config->coupling);
+    rate_give_up(config->rate);
 }
 
 void settings_destroy(struct settings *settings, const fmatch_allocator *allocator)
 {
     coupling_destroy(settings->coupling);
+    rate_destroy(&settings->rate);
     loss_destroy(&settings->loss);
     time_sampler_destroy(&settings->times, allocator);
     *settings = (struct settings){0};

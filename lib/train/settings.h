@@ -1,5 +1,5 @@
-/* How a trainer draws its times and what it minimises: what a configuration asks for by pointers.
- */
+/* How a trainer draws its times, what it minimises and how its rate changes: what a configuration
+ * asks for by pointers. */
 #ifndef TRAIN_SETTINGS_H
 #define TRAIN_SETTINGS_H
 
@@ -9,10 +9,12 @@
 #include "path/coupling.h"
 #include "path/time_sampler.h"
 #include "train/loss.h"
+#include "train/rate.h"
 
 struct settings {
     struct time_sampler times;
     struct loss loss;
+    struct rate rate;
     struct coupling *coupling; /* NULL: sides are independent */
 };
 

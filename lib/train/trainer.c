@@ -4,6 +4,7 @@
 #include "base/status.h"
 #include "model/mlp_model.h"
 
+#include <math.h>
 #include <string.h>
 
 /* ---- memory ---- */
@@ -63,8 +64,14 @@ fmatch_status trainer_reserve_rows(fmatch_trainer *trainer, int64_t rows, bool w
 void fmatch_trainer_config_init_sized(fmatch_trainer_config *config, size_t size, int32_t preset)
 {
     static const fmatch_trainer_config presets[] = {
-        [FMATCH_PRESET_RECOMMENDED] = {.batch = 256, .condition_dropout = 0.1},
-        [FMATCH_PRESET_PLAIN] = {.batch = 256, .condition_dropout = 0.1},
+        [FMATCH_PRESET_RECOMMENDED] = {.batch = 256,
+                                       .condition_dropout = 0.1,
+                                       .steps = 10000,
+                                       .accumulate = 1},
+        [FMATCH_PRESET_PLAIN] = {.batch = 256,
+                                 .condition_dropout = 0.1,
+                                 .steps = 10000,
+                                 .accumulate = 1},
     };
     configuration_write_preset(config, size, preset, presets, 2, sizeof *presets);
 }
@@ -89,6 +96,8 @@ static void release(fmatch_trainer *trainer)
     pairs_destroy(&trainer->evaluation_pairs, allocator);
     stored_target_destroy(&trainer->stored, allocator);
     settings_destroy(&trainer->settings, allocator);
+    validation_destroy(&trainer->validation);
+    allocation_destroy(allocator, trainer->mean_gradient);
     training_destroy(&trainer->training, allocator);
     source_release(trainer->target);
     optimizer_release(trainer->optimizer);
@@ -96,19 +105,32 @@ static void release(fmatch_trainer *trainer)
     model_release(model);
 }
 
-static fmatch_status hold_parameters(fmatch_trainer *trainer)
+/* [count] floats, from those at `from` if it is given; none if they are not `wanted`. */
+static fmatch_status hold(fmatch_trainer *trainer, bool wanted, const float *from, float **array)
 {
     const int64_t count = trainer->network->layout.count;
-    trainer->training.parameters =
-        allocation_create(trainer_allocator(trainer), count, sizeof *trainer->training.parameters);
-    if (!trainer->training.parameters)
-        return status_no_memory((size_t)count * sizeof *trainer->training.parameters);
+    if (!wanted)
+        return FMATCH_OK;
+    *array = allocation_create(trainer_allocator(trainer), count, sizeof **array);
+    if (!*array)
+        return status_no_memory((size_t)count * sizeof **array);
+    if (from)
+        memcpy(*array, from, (size_t)count * sizeof **array);
+    return FMATCH_OK;
+}
 
+static fmatch_status hold_parameters(fmatch_trainer *trainer)
+{
+    struct training *training = &trainer->training;
     struct model_view view = {.model = trainer->model};
     model_view_begin(&view);
-    memcpy(trainer->training.parameters, view.snapshot->values, (size_t)count * sizeof(float));
+    const fmatch_status status = hold(trainer, true, view.snapshot->values, &training->parameters);
     model_view_end(&view);
-    return FMATCH_OK;
+    RETURN_IF_FAILED(status);
+    RETURN_IF_FAILED(
+        hold(trainer, trainer->average_decay > 0, training->parameters, &training->average));
+    RETURN_IF_FAILED(hold(trainer, trainer->validation.config.every > 0, NULL, &training->best));
+    return hold(trainer, trainer->accumulate > 1, NULL, &trainer->mean_gradient);
 }
 
 static const struct batch_streams training_streams = {.noise = STREAM_TRAIN_NOISE,
@@ -150,10 +172,12 @@ static fmatch_status hold_pairs(fmatch_trainer *t)
         return FMATCH_OK;
     const int64_t rows = coupling_rows_together(coupling);
     const struct batch_shape *shape = &t->room.shape;
+    struct batch_shape evaluated = *shape;
+    evaluated.weighted |= t->validation.source && t->validation.source->weighted;
     RETURN_IF_FAILED(pairs_create(&t->pairs, coupling, trainer_allocator(t), shape, rows));
     t->plan.pairs = &t->pairs;
     RETURN_IF_FAILED(
-        pairs_create(&t->evaluation_pairs, coupling, trainer_allocator(t), shape, rows));
+        pairs_create(&t->evaluation_pairs, coupling, trainer_allocator(t), &evaluated, rows));
     t->evaluation.pairs = &t->evaluation_pairs;
     if (!coupling_is_semidiscrete(coupling))
         return FMATCH_OK;
@@ -163,10 +187,23 @@ static fmatch_status hold_pairs(fmatch_trainer *t)
     return coupling_prepare(coupling, &target);
 }
 
-/* Takes over the settings. */
+/* All that takes memory or may fail otherwise. */
+static fmatch_status hold_all(fmatch_trainer *t)
+{
+    const bool weighted =
+        t->room.shape.weighted || (t->validation.source && t->validation.source->weighted);
+    RETURN_IF_FAILED(hold_parameters(t));
+    RETURN_IF_FAILED(hold_pairs(t));
+    validation_plan(&t->validation, &t->evaluation);
+    RETURN_IF_FAILED(trainer_reserve_rows(t, t->batch, weighted));
+    return optimizer_bind(t->optimizer, t->network->layout.count);
+}
+
+/* Takes over settings and validation. */
 static fmatch_status create(fmatch_trainer **trainer, fmatch_model *model,
                             fmatch_optimizer *optimizer, const fmatch_source *target,
-                            const fmatch_trainer_config *config, struct settings *settings)
+                            const fmatch_trainer_config *config, struct settings *settings,
+                            struct validation *validation)
 {
     fmatch_trainer *t = allocation_create(&model->context->allocator, 1, sizeof *t);
     if (!t)
@@ -177,16 +214,17 @@ static fmatch_status create(fmatch_trainer **trainer, fmatch_model *model,
     t->optimizer = optimizer_retain(optimizer);
     t->target = target ? source_retain(target) : NULL;
     t->batch = config->batch;
+    t->accumulate = config->accumulate;
+    t->clip_norm = config->clip_norm;
+    t->average_decay = config->average_decay;
+    t->publish = config->publish;
     t->settings = *settings;
+    t->validation = *validation;
     *settings = (struct settings){0};
+    *validation = (struct validation){0};
+    validation_state_begin(&t->training.validation);
     plan_batches(t, config);
-    fmatch_status status = hold_parameters(t);
-    if (status == FMATCH_OK)
-        status = hold_pairs(t);
-    if (status == FMATCH_OK)
-        status = trainer_reserve_rows(t, t->batch, t->room.shape.weighted);
-    if (status == FMATCH_OK)
-        status = optimizer_bind(optimizer, t->network->layout.count);
+    const fmatch_status status = hold_all(t);
     if (status != FMATCH_OK) {
         release(t);
         return status;
@@ -195,23 +233,58 @@ static fmatch_status create(fmatch_trainer **trainer, fmatch_model *model,
     return FMATCH_OK;
 }
 
-static fmatch_status check(const fmatch_model *model, const fmatch_source *target,
-                           const fmatch_trainer_config *config)
+/* Columns as the model has them. */
+static fmatch_status check_source(const char *name, const fmatch_source *source,
+                                  const fmatch_model *model)
+{
+    if (!source)
+        return FMATCH_OK;
+    if (source->dim != model->dim)
+        return status_fail(FMATCH_ERROR_SHAPE, "%s has %d columns; the model has %d", name,
+                           (int)source->dim, (int)model->dim);
+    if (model->condition.columns > 0 && source->condition_dim != model->condition.columns)
+        return status_fail(FMATCH_ERROR_SHAPE,
+                           "%s has conditions of %d columns; the model's have %d", name,
+                           (int)source->condition_dim, (int)model->condition.columns);
+    return FMATCH_OK;
+}
+
+static fmatch_status check_numbers(const fmatch_trainer_config *config)
 {
     const struct interval unit = {.lowest = 0.0, .highest = 1.0};
+    const struct interval decay = {.lowest = 0.0, .highest = 1.0, .open_above = true};
+    const struct interval norm = {.lowest = 0.0, .highest = INFINITY};
     CHECK_RANGE("config->batch", config->batch, 1, BATCH_MAX);
+    CHECK_RANGE("config->accumulate", config->accumulate, 1, 65536);
+    CHECK_RANGE("config->publish", config->publish, FMATCH_PUBLISH_PRESENT, FMATCH_PUBLISH_BEST);
     RETURN_IF_FAILED(
         configuration_check_double("config->condition_dropout", config->condition_dropout, unit));
-    if (!target)
-        return FMATCH_OK;
-    if (target->dim != model->dim)
-        return status_fail(FMATCH_ERROR_SHAPE, "target has %d columns; the model has %d",
-                           (int)target->dim, (int)model->dim);
-    if (model->condition.columns > 0 && target->condition_dim != model->condition.columns)
-        return status_fail(FMATCH_ERROR_SHAPE,
-                           "target has conditions of %d columns; the model's have %d",
-                           (int)target->condition_dim, (int)model->condition.columns);
-    return FMATCH_OK;
+    RETURN_IF_FAILED(configuration_check_double("config->clip_norm", config->clip_norm, norm));
+    return configuration_check_double("config->average_decay", config->average_decay, decay);
+}
+
+static fmatch_status check(const fmatch_model *model, const fmatch_source *target,
+                           const fmatch_trainer_config *config, const struct settings *settings)
+{
+    const fmatch_source *held_out = config->validation ? config->validation->source : NULL;
+    RETURN_IF_FAILED(check_numbers(config));
+    if (config->publish == FMATCH_PUBLISH_AVERAGE && config->average_decay == 0.0)
+        return status_fail(FMATCH_ERROR_ARGUMENT,
+                           "config->average_decay is 0; it must be above 0 as config->publish is "
+                           "FMATCH_PUBLISH_AVERAGE");
+    if (config->publish == FMATCH_PUBLISH_BEST && !config->validation)
+        return status_fail(
+            FMATCH_ERROR_ARGUMENT,
+            "config->validation is NULL; config->publish is FMATCH_PUBLISH_BEST, which needs it");
+    if (config->validation && !target)
+        return status_fail(FMATCH_ERROR_ARGUMENT,
+                           "target is NULL; config->validation needs one, since it goes with run");
+    if (held_out && settings->coupling && coupling_is_semidiscrete(settings->coupling))
+        return status_fail(FMATCH_ERROR_UNSUPPORTED,
+                           "validation->source is not NULL; a SEMIDISCRETE coupling goes to the "
+                           "target's rows");
+    RETURN_IF_FAILED(check_source("validation->source", held_out, model));
+    return check_source("target", target, model);
 }
 
 static fmatch_status check_handles(fmatch_trainer **trainer, const fmatch_model *model,
@@ -243,10 +316,14 @@ fmatch_status fmatch_trainer_create(fmatch_trainer **trainer, fmatch_model *mode
         return status;
     }
     struct settings settings;
+    struct validation validation = {0};
     RETURN_IF_FAILED(settings_create(&settings, model, &given));
-    status = check(model, target, &given);
+    status = validation_create(&validation, given.validation);
     if (status == FMATCH_OK)
-        status = create(trainer, model, optimizer, target, &given, &settings);
+        status = check(model, target, &given, &settings);
+    if (status == FMATCH_OK)
+        status = create(trainer, model, optimizer, target, &given, &settings, &validation);
+    validation_destroy(&validation);
     settings_destroy(&settings, &model->context->allocator);
     return status;
 }
@@ -294,4 +371,36 @@ fmatch_status fmatch_trainer_get_losses(const fmatch_trainer *trainer, int64_t f
     memcpy(losses, trainer->training.history.column[HISTORY_LOSS] + first,
            (size_t)n * sizeof *losses);
     return FMATCH_OK;
+}
+
+fmatch_status fmatch_trainer_get_info(const fmatch_trainer *trainer, fmatch_trainer_info *info)
+{
+    status_begin();
+    CHECK_NOT_NULL(trainer);
+    fmatch_trainer_info given;
+    RETURN_IF_FAILED(configuration_read(&given, sizeof given, sizeof given, info, "info"));
+    const struct training *t = &trainer->training;
+    const struct history_step last = history_last(&t->history, t->steps);
+    const fmatch_trainer_info answer = {
+        .stopped = validation_has_stopped(&trainer->validation, &t->validation),
+        .steps = t->steps,
+        .rows = t->rows,
+        .loss = last.loss,
+        .learning_rate = t->steps > 0 ? last.learning_rate : trainer->optimizer->learning_rate,
+        .gradient_norm = last.gradient_norm,
+        .validation_loss = t->validation.loss,
+        .best_loss = t->validation.best_step > 0 ? t->validation.best_loss : NAN,
+        .best_step = t->validation.best_step};
+    configuration_write(info, given.struct_size, &answer, sizeof answer);
+    return FMATCH_OK;
+}
+
+fmatch_status fmatch_trainer_save_history(const fmatch_trainer *trainer, const char *path,
+                                          int32_t format)
+{
+    status_begin();
+    CHECK_NOT_NULL(trainer);
+    CHECK_NOT_NULL(path);
+    CHECK_RANGE("format", format, FMATCH_HISTORY_CSV, FMATCH_HISTORY_JSON);
+    return history_save(&trainer->training.history, trainer->training.steps, path, format);
 }

@@ -12,20 +12,12 @@
 #include "train/pairs.h"
 #include "train/settings.h"
 #include "train/stored_target.h"
+#include "train/validation.h"
 
 enum { BATCH_MAX = 1 << 24 };
 
 /* What a trainer is doing, which decides what a callback may ask of it. */
 enum activity { IDLE, REPORTING, WORKING };
-
-/* What became of validation so far. */
-struct validation_state {
-    int64_t step;      /* after which it was made last; 0: never */
-    double loss;       /* of that one; nan before the first */
-    int64_t best_step; /* of the least loss; 0: none yet */
-    double best_loss;  /* infinite before the first that is finite */
-    int32_t waited;    /* validations since then */
-};
 
 /* What steps change: all that a training which goes on elsewhere must know of this one, beside its
  * optimizer's steps, learning rate and state. */
@@ -41,6 +33,11 @@ struct training {
 
 /* Accepts a zeroed one. */
 void training_destroy(struct training *training, const fmatch_allocator *allocator);
+/* The parameters that are evaluated: the average, if there is one. */
+static inline const float *training_evaluated(const struct training *training)
+{
+    return training->average ? training->average : training->parameters;
+}
 
 struct fmatch_trainer {
     struct reference_count references;
@@ -49,15 +46,19 @@ struct fmatch_trainer {
     const struct mlp *network;
     fmatch_optimizer *optimizer;
     fmatch_source *target; /* or NULL */
-    int32_t batch;
+    int32_t batch, accumulate;
+    double clip_norm, average_decay;
+    int32_t publish; /* an fmatch_publish */
     struct settings settings;
     struct batch_plan plan, evaluation;
     struct pairs pairs, evaluation_pairs;
     struct stored_target stored; /* of a semidiscrete coupling */
+    struct validation validation;
 
     struct training training;
     struct gradient gradient;   /* of a batch */
-    const float *last_gradient; /* [count], of the last batch; NULL: none */
+    float *mean_gradient;       /* [count], of the batches of a step; NULL: there is one */
+    const float *last_gradient; /* [count], of the last step or batch; NULL: none */
     struct batch room;
 };
 

@@ -75,6 +75,13 @@ static inline void scenario_best(struct scenario *s)
     s->adam.learning_rate = 0.05; /* so that the least loss is not the last */
 }
 
+/* Ends early: after 42 steps, of which the second half makes 6. */
+static inline void scenario_patience(struct scenario *s)
+{
+    scenario_best(s);
+    s->validation.patience = 2;
+}
+
 static inline void scenario_coupling(struct scenario *s)
 {
     s->trainer.coupling = &s->coupling;
@@ -135,6 +142,7 @@ static inline void scenario_all(struct scenario *s)
     scenario_stratified(s);
     scenario_weighted(s);
     scenario_accumulate(s);
+    s->adam.learning_rate = 0.004;
 }
 
 static const struct scenario_row {
@@ -144,7 +152,8 @@ static const struct scenario_row {
     {"adam", scenario_adam},         {"adamw", scenario_adamw},
     {"sgd", scenario_sgd},           {"cosine", scenario_cosine},
     {"average", scenario_average},   {"clip", scenario_clip},
-    {"best", scenario_best},         {"coupling", scenario_coupling},
+    {"best", scenario_best},         {"patience", scenario_patience},
+    {"coupling", scenario_coupling},
     {"entropic", scenario_entropic}, {"stratified", scenario_stratified},
     {"shuffled", scenario_shuffled}, {"weighted", scenario_weighted},
     {"dropout", scenario_dropout},   {"accumulate", scenario_accumulate},
@@ -165,9 +174,8 @@ static inline void scenario_init(struct scenario *s, const struct scenario_row *
     fmatch_loss_config_init(&s->loss);
     fmatch_coupling_config_init(&s->coupling);
     fmatch_sinkhorn_config_init(&s->sinkhorn);
-    s->rate.struct_size = sizeof s->rate;
-    s->rate.kind = FMATCH_RATE_COSINE;
-    s->validation.struct_size = sizeof s->validation;
+    fmatch_rate_config_init(&s->rate);
+    fmatch_validation_config_init(&s->validation);
     s->stored = SCENARIO_ROWS;
     s->model.dim = SCENARIO_DIM;
     s->model.hidden_width = 16;

@@ -28,7 +28,7 @@ POLYNOMIALS = '''
     activate_gelu_with_derivative activate_gelu_tanh_with_derivative activate_silu_with_derivative
     activate_hyperbolic_tangent_with_derivative activate_elu_with_derivative
     activate_selu_with_derivative activate_softplus_with_derivative
-    adam_kernel sgd_kernel add_scaled_kernel'''.split()
+    adam_kernel sgd_kernel approach_kernel add_scaled_kernel'''.split()
 PLAIN = 'add_kernel multiply_kernel add_rows_kernel'.split()
 #: Loops that select instead of computing.
 SELECTIONS = {'activate_relu': r'v?(and|max|cmp\w*)ps', 'activate_relu_with_derivative':
@@ -95,7 +95,7 @@ def vector_loops(bodies, pattern, register):
 
 def element_wise_problems(functions, register, fused):
     wanted = {**{name: FMA if fused else ARITHMETIC for name in POLYNOMIALS},
-              **{name: ARITHMETIC for name in PLAIN}, **SELECTIONS}
+              **{name: ARITHMETIC for name in PLAIN}, **SELECTIONS, 'square_sum_kernel': r'v?mulpd'}
     for name, pattern in wanted.items():
         if name not in functions:
             yield f'{name} is not there: is it renamed?'

@@ -2,6 +2,7 @@
  *
  * By default every 4097th bit pattern of a float, and an even grid; with FLOWMATCH_EXHAUSTIVE=1 in
  * the environment all 2^32 patterns. */
+#include <float.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -527,40 +528,58 @@ static void expect_near(const char *what, const char *set, int i, float seen, do
         fail_msg("%s (%s): parameter %d is %.9g, not %.9g", what, set, i, seen, expected);
 }
 
+/* With clipping and decoupled decay: Loshchilov and Hutter 2019, algorithm 2. */
 static void adam_follows_its_formula(void **state)
 {
     (void)state;
-    const double lr = 1e-2, b1 = 0.9, b2 = 0.999, eps = 1e-8;
-    for (size_t k = 0; k < COUNT(sets); k++) {
-        const struct vector_kernels *kernels = kernels_of(sets[k].set);
+    const double lr = 1e-2, b1 = 0.9, b2 = 0.999, eps = 1e-8, decay[] = {0, 0.3},
+                 scale[] = {1, 0.7};
+    for (size_t k = 0; k < 2 * COUNT(sets); k++) {
+        const struct vector_kernels *kernels = kernels_of(sets[k / 2].set);
         float p[PARAMETERS], m[PARAMETERS] = {0}, v[PARAMETERS] = {0}, g[PARAMETERS];
         double rp[PARAMETERS], rm[PARAMETERS] = {0}, rv[PARAMETERS] = {0};
         for (int i = 0; i < PARAMETERS; i++)
             rp[i] = p[i] = 0.1f * (float)i - 1.0f;
         for (int step = 1; kernels && step <= STEPS; step++) {
             double c1 = 1 - pow(b1, step), c2 = 1 - pow(b2, step);
-            struct adam_step s = {(float)b1,       (float)(1 - b1),  (float)b2,
-                                  (float)(1 - b2), (float)(lr / c1), (float)(1 / sqrt(c2)),
-                                  (float)eps};
+            struct adam_step s = {.scale = (float)scale[k % 2],
+                                  .decay = (float)(1 - lr * decay[k % 2]),
+                                  .beta1 = (float)b1,
+                                  .one_minus_beta1 = (float)(1 - b1),
+                                  .beta2 = (float)b2,
+                                  .one_minus_beta2 = (float)(1 - b2),
+                                  .step_size = (float)(lr / c1),
+                                  .root_scale = (float)(1 / sqrt(c2)),
+                                  .epsilon = (float)eps};
             for (int i = 0; i < PARAMETERS; i++) {
                 g[i] = gradient(step, i);
-                rm[i] = b1 * rm[i] + (1 - b1) * g[i];
-                rv[i] = b2 * rv[i] + (1 - b2) * (double)g[i] * g[i];
+                const double d = scale[k % 2] * g[i];
+                rm[i] = b1 * rm[i] + (1 - b1) * d;
+                rv[i] = b2 * rv[i] + (1 - b2) * d * d;
+                rp[i] -= lr * decay[k % 2] * rp[i];
                 rp[i] -= lr / c1 * rm[i] / (sqrt(rv[i]) / sqrt(c2) + eps);
             }
             kernels->adam(&s, PARAMETERS, g, p, m, v);
             for (int i = 0; i < PARAMETERS; i++)
-                expect_near("adam", sets[k].name, i, p[i], rp[i], 1e-6);
+                expect_near("adam", sets[k / 2].name, i, p[i], rp[i], 1e-6);
         }
     }
 }
 
+/* Plain; and with clipping, decay and Nesterov's momentum. */
 static void sgd_follows_its_formula(void **state)
 {
     (void)state;
-    const double lr = 1e-2, momentum = 0.9;
-    for (size_t k = 0; k < COUNT(sets); k++) {
-        const struct vector_kernels *kernels = kernels_of(sets[k].set);
+    const double lr = 1e-2, momentum = 0.9, decay[] = {0, 0.3}, scale[] = {1, 0.7};
+    for (size_t k = 0; k < 2 * COUNT(sets); k++) {
+        const struct vector_kernels *kernels = kernels_of(sets[k / 2].set);
+        const bool nesterov = k % 2;
+        const struct sgd_step s = {.scale = (float)scale[k % 2],
+                                   .weight_decay = (float)decay[k % 2],
+                                   .momentum = (float)momentum,
+                                   .learning_rate = (float)lr,
+                                   .of_gradient = nesterov ? 1 : 0,
+                                   .of_velocity = nesterov ? (float)momentum : 1};
         float p[PARAMETERS], b[PARAMETERS] = {0}, g[PARAMETERS];
         double rp[PARAMETERS], rb[PARAMETERS] = {0};
         for (int i = 0; i < PARAMETERS; i++)
@@ -568,12 +587,66 @@ static void sgd_follows_its_formula(void **state)
         for (int step = 1; kernels && step <= STEPS; step++) {
             for (int i = 0; i < PARAMETERS; i++) {
                 g[i] = gradient(step, i);
-                rb[i] = momentum * rb[i] + g[i];
-                rp[i] -= lr * rb[i];
+                const double d = scale[k % 2] * g[i] + decay[k % 2] * rp[i];
+                rb[i] = momentum * rb[i] + d;
+                rp[i] -= lr * (nesterov ? d + momentum * rb[i] : rb[i]);
             }
-            kernels->sgd((float)lr, (float)momentum, PARAMETERS, g, p, b);
+            kernels->sgd(&s, PARAMETERS, g, p, b);
             for (int i = 0; i < PARAMETERS; i++)
-                expect_near("sgd", sets[k].name, i, p[i], rp[i], 2e-6);
+                expect_near("sgd", sets[k / 2].name, i, p[i], rp[i], 2e-6);
+        }
+    }
+}
+
+/* Also where the difference is not finite as a float; and x itself stays. */
+static void approach_follows_its_formula(void **state)
+{
+    (void)state;
+    for (size_t k = 0; k < COUNT(sets); k++) {
+        const struct vector_kernels *kernels = kernels_of(sets[k].set);
+        for (int j = 0; kernels && j <= 10; j++) {
+            const float share = 0.1f * (float)j;
+            float x[PARAMETERS + 2], a[PARAMETERS + 2], before[PARAMETERS + 2];
+            for (int i = 0; i < PARAMETERS; i++) {
+                x[i] = gradient(1, i);
+                a[i] = i % 4 ? gradient(2, i) : x[i];
+            }
+            x[PARAMETERS] = a[PARAMETERS + 1] = FLT_MAX;
+            x[PARAMETERS + 1] = a[PARAMETERS] = -FLT_MAX;
+            memcpy(before, a, sizeof a);
+            kernels->approach(PARAMETERS + 2, share, x, a);
+            for (int i = 0; i < PARAMETERS + 2; i++) {
+                const double expected = before[i] + (double)share * ((double)x[i] - before[i]);
+                const double size = fmax(fabs(x[i]), fabs(before[i]));
+                if (!(fabs(a[i] - expected) <= 2e-7 * size) || (x[i] == before[i] && a[i] != x[i]))
+                    fail_msg("%s: from %g toward %g by %g is %.9g", sets[k].name, before[i], x[i],
+                             share, a[i]);
+            }
+        }
+    }
+}
+
+static void square_sum_is_exact_and_finite_with_its_elements(void **state)
+{
+    (void)state;
+    for (size_t k = 0; k < COUNT(sets); k++) {
+        const struct vector_kernels *kernels = kernels_of(sets[k].set);
+        for (int n = 0; kernels && n <= 99; n++) {
+            float x[99];
+            for (int i = 0; i < n; i++)
+                x[i] = (float)(i + 1);
+            const double seen = kernels->square_sum(n, x);
+            if (seen != n * (n + 1.0) * (2.0 * n + 1.0) / 6.0)
+                fail_msg("%s: 1 + 4 + ... + %d^2 is %.17g", sets[k].name, n, seen);
+            for (int i = 0; i < n; i++) {
+                const float unusual[] = {INFINITY, -INFINITY, NAN, FLT_MAX, -FLT_MAX};
+                for (int u = 0; u < 5; u++) {
+                    x[i] = unusual[u];
+                    if (isfinite(kernels->square_sum(n, x)) != (u >= 3))
+                        fail_msg("%s: with %g at %d of %d", sets[k].name, unusual[u], i, n);
+                }
+                x[i] = (float)(i + 1);
+            }
         }
     }
 }
@@ -582,7 +655,8 @@ static void sgd_follows_its_formula(void **state)
 static void updates_do_not_depend_on_the_place(void **state)
 {
     (void)state;
-    const struct adam_step s = {0.9f, 0.1f, 0.999f, 0.001f, 0.01f, 1.5f, 1e-8f};
+    const struct adam_step s = {0.8f, 0.99f, 0.9f, 0.1f, 0.999f, 0.001f, 0.01f, 1.5f, 1e-8f};
+    const struct sgd_step d = {0.8f, 0.1f, 0.9f, 0.01f, 1.0f, 0.9f};
     for (size_t k = 0; k < COUNT(sets); k++) {
         const struct vector_kernels *kernels = kernels_of(sets[k].set);
         for (int n = 1; kernels && n <= PARAMETERS; n++) {
@@ -595,10 +669,10 @@ static void updates_do_not_depend_on_the_place(void **state)
                 v[0][i] = v[1][i] = fabsf(gradient(4, i));
             }
             kernels->adam(&s, n, g, p[0], m[0], v[0]);
-            kernels->sgd(0.01f, 0.9f, n, g, p[0], b[0]);
+            kernels->sgd(&d, n, g, p[0], b[0]);
             for (int i = 0; i < n; i++) {
                 kernels->adam(&s, 1, &g[i], &p[1][i], &m[1][i], &v[1][i]);
-                kernels->sgd(0.01f, 0.9f, 1, &g[i], &p[1][i], &b[1][i]);
+                kernels->sgd(&d, 1, &g[i], &p[1][i], &b[1][i]);
                 if (!same_float(p[0][i], p[1][i]))
                     fail_msg("%s: parameter %d of %d becomes %a, alone %a", sets[k].name, i, n,
                              p[0][i], p[1][i]);
@@ -633,6 +707,8 @@ int main(void)
         cmocka_unit_test(value_with_derivative_is_the_value_alone),
         cmocka_unit_test(adam_follows_its_formula),
         cmocka_unit_test(sgd_follows_its_formula),
+        cmocka_unit_test(approach_follows_its_formula),
+        cmocka_unit_test(square_sum_is_exact_and_finite_with_its_elements),
         cmocka_unit_test(updates_do_not_depend_on_the_place),
         cmocka_unit_test(instruction_sets_are_found),
     };
