@@ -287,10 +287,10 @@ FMATCH_API FMATCH_WARN_UNUSED fmatch_status fmatch_trainer_save(fmatch_trainer *
  * this trainer had taken, its parameters and its learning rate are replaced.
  *
  * The trainer must have been created as the one that saved: with a network, path, standardisation
- * and conditions, a kind of optimizer and its settings but for the learning rate, and a
- * configuration that are all the same. Whether data, the model's noise and callbacks are the same
- * is the caller's to know; only the number of a target's stored rows and whether it has weights
- * are compared.
+ * and conditions, a kind of optimizer and its settings, and a configuration that are the same, but
+ * for what changes no step: the learning rate at creation, what is published, and the patience of
+ * validation. Whether data, the model's noise and callbacks are the same is the caller's to know;
+ * only the number of a target's stored rows and whether it has weights are compared.
  *
  * @param trainer  that is not running.
  * @param path     of a file that fmatch_trainer_save wrote.

@@ -269,8 +269,14 @@ static void add_settings(struct checkpoint *c)
     const fmatch_mlp_config *m = &c->model;
     const fmatch_time_config *times = &c->trainer->settings.times.config;
     add(c, "model->hidden_widths", CHECKPOINT_U32, false, m->hidden_layers, m->hidden_widths);
+    add(c, "model->activations", CHECKPOINT_U32, false, m->activations ? m->hidden_layers : 0,
+        m->activations);
     add(c, "model->data_mean", CHECKPOINT_F32, false, m->data_mean ? m->dim : 0, m->data_mean);
     add(c, "model->data_std", CHECKPOINT_F32, false, m->data_std ? m->dim : 0, m->data_std);
+    add(c, "model->condition_mean", CHECKPOINT_F32, false, m->condition_mean ? m->condition_dim : 0,
+        m->condition_mean);
+    add(c, "model->condition_std", CHECKPOINT_F32, false, m->condition_std ? m->condition_dim : 0,
+        m->condition_std);
     add(c, "time->grid", CHECKPOINT_F64, false, times->grid_count, times->grid);
 }
 
