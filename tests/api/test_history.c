@@ -44,11 +44,18 @@ static fmatch_trainer *begin(fmatch_context *context)
     return trainer;
 }
 
-static char *path_in(const char *folder, const char *name)
+enum { PATH_SIZE = 256 };
+
+/* A file of its own for each test. */
+static void make_file(char path[PATH_SIZE])
 {
-    static char path[256];
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    return path;
+    const char *folder = getenv("TMPDIR");
+    const int length =
+        snprintf(path, PATH_SIZE, "%s/flowmatch_history_XXXXXX", folder ? folder : "/tmp");
+    assert_true(length < PATH_SIZE);
+    const int file = mkstemp(path);
+    expect_that(file >= 0, "%s cannot be made", path);
+    close(file);
 }
 
 /* Number that begins at *text, whatever the locale's decimal point; moves *text behind it. */
@@ -104,15 +111,14 @@ static char *contents_of(const char *path)
 
 static void history_is_read_back(void **state)
 {
-    char folder[] = "/tmp/flowmatch_history_XXXXXX";
-    assert_non_null(mkdtemp(folder));
+    char path[PATH_SIZE];
+    make_file(path);
     fmatch_trainer *trainer = begin(context_of(state));
     struct told told = {0};
     const fmatch_progress progress = {sizeof progress, 0, 1, keep_report, &told};
     expect_ok(fmatch_trainer_run(trainer, STEPS, &progress));
 
     static const char *const cells[] = {"", ",", ",", ",", ","};
-    const char *path = path_in(folder, "history.csv");
     expect_ok(fmatch_trainer_save_history(trainer, path, FMATCH_HISTORY_CSV));
     char *whole = contents_of(path);
     const char *text = whole;
@@ -136,15 +142,13 @@ static void history_is_read_back(void **state)
     assert_string_equal(text, "");
     free(whole);
     remove(path);
-    rmdir(folder);
     fmatch_trainer_destroy(&trainer);
 }
 
 static void training_that_did_not_begin_has_no_rows(void **state)
 {
-    char folder[] = "/tmp/flowmatch_history_XXXXXX";
-    assert_non_null(mkdtemp(folder));
-    const char *path = path_in(folder, "history");
+    char path[PATH_SIZE];
+    make_file(path);
     fmatch_trainer *trainer = begin(context_of(state));
     expect_ok(fmatch_trainer_save_history(trainer, path, FMATCH_HISTORY_CSV));
     char *text = contents_of(path);
@@ -155,7 +159,6 @@ static void training_that_did_not_begin_has_no_rows(void **state)
     assert_string_equal(text, "[\n]\n");
     free(text);
     remove(path);
-    rmdir(folder);
     fmatch_trainer_destroy(&trainer);
 }
 

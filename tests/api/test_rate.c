@@ -194,6 +194,28 @@ static void bad_schedules_are_refused(void **state)
 
 /* ---- in training ---- */
 
+/* The rate that AdamW's decay allows, and what Nesterov's momentum needs. */
+static void optimizers_refuse_what_contradicts(void **state)
+{
+    fmatch_adam_config adam;
+    fmatch_adam_config_init(&adam);
+    adam.weight_decay = 4;
+    fmatch_optimizer *optimizer;
+    expect_ok(fmatch_optimizer_create_adam(&optimizer, context_of(state), &adam));
+    expect_ok(fmatch_optimizer_set_learning_rate(optimizer, 0.25));
+    expect_status(fmatch_optimizer_set_learning_rate(optimizer, 0.26), FMATCH_ERROR_ARGUMENT);
+    expect_detail("learning_rate", "0.26", "0.25");
+    expect_close(fmatch_optimizer_get_learning_rate(optimizer), 0.25, 0, "as before");
+    fmatch_optimizer_destroy(&optimizer);
+    fmatch_sgd_config sgd;
+    fmatch_sgd_config_init(&sgd);
+    sgd.nesterov = 1;
+    sgd.momentum = 0;
+    expect_status(fmatch_optimizer_create_sgd(&optimizer, context_of(state), &sgd),
+                  FMATCH_ERROR_ARGUMENT);
+    expect_detail("momentum", "nesterov");
+}
+
 struct training {
     fmatch_source *target;
     fmatch_model *model;
@@ -332,6 +354,7 @@ int main(void)
         cmocka_unit_test(length_may_be_given_beside),
         cmocka_unit_test(user_gives_factors),
         cmocka_unit_test(bad_schedules_are_refused),
+        world_test(optimizers_refuse_what_contradicts),
         world_test(steps_go_by_the_schedule),
         world_test(failing_schedule_leaves_the_parameters),
         world_test(schedule_is_destroyed_once),
