@@ -431,6 +431,7 @@ union any_config {
     fmatch_progress progress;
     fmatch_batch batch;
     fmatch_tensor_info info;
+    fmatch_trainer_info standing;
     unsigned char bytes[512];
 };
 
@@ -716,6 +717,16 @@ static fmatch_status use_info(struct things *w, union any_config *c)
     return fmatch_model_get_tensor_info(w->mlp, 0, &c->info);
 }
 
+static void prepare_standing(union any_config *c)
+{
+    c->standing.struct_size = sizeof c->standing;
+}
+
+static fmatch_status use_standing(struct things *w, union any_config *c)
+{
+    return fmatch_trainer_get_info(w->trainer, &c->standing);
+}
+
 static const struct struct_case {
     const char *name;
     size_t size;
@@ -740,6 +751,7 @@ static const struct struct_case {
     {"fmatch_progress", sizeof(fmatch_progress), prepare_progress, use_progress},
     {"fmatch_batch", sizeof(fmatch_batch), prepare_batch, use_batch},
     {"fmatch_tensor_info", sizeof(fmatch_tensor_info), prepare_info, use_info},
+    {"fmatch_trainer_info", sizeof(fmatch_trainer_info), prepare_standing, use_standing},
 };
 
 static void expect_struct_status(struct things *things, const struct struct_case *c,
@@ -876,10 +888,27 @@ static const struct field_case {
     FIELD(adam, beta2, F64, NAN, "nan", "0", "1"),
     FIELD(adam, epsilon, F64, 0, "0"),
     FIELD(adam, epsilon, F64, -1, "-1", "0"),
+    FIELD(adam, weight_decay, F64, -1, "-1", "0", "1000"),
+    FIELD(adam, weight_decay, F64, 1001, "1001", "0", "1000"), /* 1 / learning_rate */
+    FIELD(adam, weight_decay, F64, NAN, "nan", "0"),
     FIELD(sgd, nesterov, I32, 2, "2", "0", "1"),
     FIELD(sgd, learning_rate, F64, -0.5, "-0.5", "0"),
     FIELD(sgd, momentum, F64, 1, "1", "0"),
     FIELD(sgd, momentum, F64, -0.5, "-0.5", "0", "1"),
+    FIELD(sgd, weight_decay, F64, -1, "-1", "0"),
+    FIELD(sgd, weight_decay, F64, INFINITY, "inf"),
+    FIELD(trainer, steps, I64, 0, "0", "at least 1"),
+    FIELD(trainer, steps, I64, -1, "-1", "at least 1"),
+    FIELD(trainer, clip_norm, F64, -1, "-1", "0"),
+    FIELD(trainer, clip_norm, F64, NAN, "nan"),
+    FIELD(trainer, clip_norm, F64, INFINITY, "inf"),
+    FIELD(trainer, average_decay, F64, 1, "1", "0"),
+    FIELD(trainer, average_decay, F64, -0.5, "-0.5", "0", "1"),
+    FIELD(trainer, average_decay, F64, NAN, "nan", "0"),
+    FIELD(trainer, publish, I32, -1, "-1", "0", "2"),
+    FIELD(trainer, publish, I32, 3, "3", "0", "2"),
+    FIELD(trainer, accumulate, I32, 0, "0", "1", "65536"),
+    FIELD(trainer, accumulate, I32, 65537, "65537", "1", "65536"),
     FIELD(trainer, batch, I32, 0, "0", "1", "16777216"),
     FIELD(trainer, batch, I32, -1, "-1", "1", "16777216"),
     FIELD(trainer, batch, I32, 16777217, "16777217", "1", "16777216"),

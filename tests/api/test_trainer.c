@@ -639,7 +639,8 @@ static void presets_are_the_documented_values(void **state)
         assert_true(adam.struct_size == sizeof adam && adam.flags == 0 &&
                     adam.learning_rate == 1e-3 && adam.beta1 == 0.9 && adam.beta2 == 0.999 &&
                     adam.epsilon == 1e-8);
-        assert_true(sgd.struct_size == sizeof sgd && sgd.nesterov == 0 && sgd.learning_rate == 1e-2 &&
+        assert_true(sgd.struct_size == sizeof sgd && sgd.nesterov == 0 &&
+                    sgd.learning_rate == 1e-2 &&
                     sgd.momentum == (preset == FMATCH_PRESET_PLAIN ? 0.0 : 0.9));
     }
 }

@@ -36,6 +36,13 @@ static int32_t in_order(void *user, fmatch_random *random, int64_t n, int32_t di
     return 0;
 }
 
+static int32_t slower(void *user, int64_t step, double *factor)
+{
+    (void)user;
+    *factor = 1 / (double)(step + 1);
+    return 0;
+}
+
 static int64_t offered, destroyed;
 
 static void count_destroy(void *user)
@@ -50,6 +57,8 @@ static const fmatch_loss_callbacks weigh = {
     .struct_size = sizeof weigh, .weigh = ones, .destroy = count_destroy};
 static const fmatch_coupling_callbacks pair = {
     .struct_size = sizeof pair, .pair = in_order, .destroy = count_destroy};
+static const fmatch_rate_callbacks rates = {
+    .struct_size = sizeof rates, .evaluate = slower, .destroy = count_destroy};
 static const double grid[] = {0.2, 0.6};
 
 /* Handles of one life. */
@@ -126,13 +135,27 @@ static fmatch_status make_trainer_of(struct holdings *h, const fmatch_coupling_c
                                      .kind = FMATCH_LOSS_PSEUDO_HUBER,
                                      .weight = FMATCH_LOSS_WEIGHT_CALLBACK,
                                      .callbacks = &weigh};
+    const fmatch_rate_config rate = {
+        .struct_size = sizeof rate, .kind = FMATCH_RATE_CALLBACK, .callbacks = &rates};
+    fmatch_validation_config validation;
+    fmatch_validation_config_init(&validation);
+    validation.every = 2;
+    validation.rows = 3 * BATCH;
+    validation.patience = 0;
+    validation.source = coupling->kind == FMATCH_COUPLING_SEMIDISCRETE ? NULL : h->target;
     fmatch_trainer_config config;
     fmatch_trainer_config_init(&config);
     config.batch = BATCH;
+    config.rate = &rate;
+    config.validation = &validation;
+    config.accumulate = 3;
+    config.clip_norm = 0.1;
+    config.average_decay = 0.9;
+    config.publish = FMATCH_PUBLISH_BEST;
     config.time = &time;
     config.loss = &loss;
     config.coupling = coupling;
-    offered += 1 + (coupling->callbacks != NULL);
+    offered += 2 + (coupling->callbacks != NULL);
     return fmatch_trainer_create(&h->trainer, h->model, h->optimizer, h->target, &config);
 }
 

@@ -75,16 +75,59 @@ def c_array(name, values, exact):
     print("\n".join(lines + [line]) + "};")
 
 
+# ---- rules of a step: decay, Nesterov's momentum and clipping, on some of the networks above ----
+
+RULES = [  # name, network, optimizer, its settings, largest norm of the gradient or 0
+    ("AdamW", 1, torch.optim.AdamW, dict(lr=1e-3, weight_decay=0.5), 0),
+    ("AdamW, clipped", 6, torch.optim.AdamW, dict(lr=1e-3, weight_decay=0.01), 1.0),
+    ("SGD with decay", 3, torch.optim.SGD, dict(lr=0.05, momentum=0.9, weight_decay=0.1), 0),
+    ("SGD with Nesterov's momentum", 4, torch.optim.SGD,
+     dict(lr=0.05, momentum=0.9, nesterov=True, weight_decay=0.02), 0),
+    ("SGD, clipped", 6, torch.optim.SGD, dict(lr=0.05, momentum=0.9), 1.0),
+]
+
+
+def follow(net, start, optimizer, batches, largest):
+    """Parameters after one step on each batch, and the norms of the gradients before clipping."""
+    offset, norms = 0, []
+    with torch.no_grad():
+        for p in net.parameters():
+            p.copy_(start[offset:offset + p.numel()].reshape(p.shape))
+            offset += p.numel()
+    for batch in batches:
+        optimizer.zero_grad()
+        loss_of(net, batch).backward()
+        norms.append(torch.nn.utils.clip_grad_norm_(net.parameters(), largest or float("inf")))
+        optimizer.step()
+    return flat(net.parameters()), torch.stack(norms)
+
+
+def write_rules(problems):
+    rows = []
+    for i, (name, network, optimizer, settings, largest) in enumerate(RULES):
+        net, start, batches = problems[network]
+        after, norms = follow(net, start, optimizer(net.parameters(), **settings), batches, largest)
+        c_array("golden_rule_%d" % i, after, False)
+        c_array("golden_norms_%d" % i, norms, False)
+        rows.append('    {"%s", &goldens[%d], %s, %.17g, %.17g, %d, %.17g, golden_rule_%d, golden_norms_%d},' % (
+            name, network, "true" if optimizer is torch.optim.AdamW else "false", settings["lr"],
+            settings.get("weight_decay", 0), settings.get("nesterov", False), largest, i, i))
+    print("static const struct golden_rule golden_rules[] = {")
+    print("\n".join(rows))
+    print("};")
+
+
 def main():
     print("/* Written by make_pytorch_golden.py; not to be edited. */")
     print("/* clang-format off */")
-    rows = []
+    rows, problems = [], []
     for i, (activation, dim, widths) in enumerate(NETS):
         torch.manual_seed(100 + i)
         net = make_net(activation, dim, widths)
         start = flat(net.parameters()).clone()
         batches = [(single(torch.randn(ROWS, dim)), single(1.5 * torch.randn(ROWS, dim) + 0.5),
                     single(torch.rand(ROWS, 1))) for _ in range(STEPS)]
+        problems.append((net, start, batches))
         x, t = single(2 * torch.randn(ROWS, dim)), single(torch.rand(ROWS, 1))
         output = net(torch.cat([t, x], 1))
         loss = loss_of(net, batches[0])
@@ -107,6 +150,7 @@ def main():
     print("static const struct golden goldens[] = {")
     print("\n".join(rows))
     print("};")
+    write_rules(problems)
 
 
 main()

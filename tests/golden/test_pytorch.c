@@ -10,6 +10,17 @@ struct golden {
     const float *parameters, *x, *t, *output, *noise, *target, *times, *gradient, *adam, *sgd;
 };
 
+/* How steps of one of these networks are taken, and where ten of them lead. */
+struct golden_rule {
+    const char *name;
+    const struct golden *network;
+    bool adam;
+    double learning_rate, weight_decay;
+    int32_t nesterov;
+    double clip_norm;
+    const float *parameters, *norms;
+};
+
 #include "pytorch_golden.h"
 
 static fmatch_model *make_golden(fmatch_context *context, const struct golden *golden)
@@ -142,6 +153,58 @@ static void ten_steps_of_sgd_agree(void **state)
     }
 }
 
+static fmatch_optimizer *make_optimizer(fmatch_context *context, const struct golden_rule *rule)
+{
+    fmatch_adam_config adam;
+    fmatch_sgd_config sgd;
+    fmatch_adam_config_init(&adam);
+    fmatch_sgd_config_init(&sgd);
+    adam.learning_rate = sgd.learning_rate = rule->learning_rate;
+    adam.weight_decay = sgd.weight_decay = rule->weight_decay;
+    sgd.nesterov = rule->nesterov;
+    fmatch_optimizer *optimizer;
+    expect_ok(rule->adam ? fmatch_optimizer_create_adam(&optimizer, context, &adam)
+                         : fmatch_optimizer_create_sgd(&optimizer, context, &sgd));
+    return optimizer;
+}
+
+/* AdamW, decay and Nesterov's momentum in SGD, and torch.nn.utils.clip_grad_norm_: parameters
+ * within the limits of above, and the norm before clipping at every step. */
+static void ten_steps_by_other_rules_agree(void **state)
+{
+    for (size_t r = 0; r < COUNT(golden_rules); r++) {
+        const struct golden_rule *rule = &golden_rules[r];
+        fmatch_model *model = make_golden(context_of(state), rule->network);
+        fmatch_optimizer *optimizer = make_optimizer(context_of(state), rule);
+        fmatch_trainer_config config;
+        fmatch_trainer_config_init_preset(&config, FMATCH_PRESET_PLAIN);
+        config.clip_norm = rule->clip_norm;
+        fmatch_trainer *trainer;
+        expect_ok(fmatch_trainer_create(&trainer, model, optimizer, NULL, &config));
+        int clipped = 0;
+        for (int64_t step = 0; step < GOLDEN_STEPS; step++) {
+            const fmatch_batch batch = batch_of(rule->network, step);
+            fmatch_trainer_info info = {.struct_size = sizeof info};
+            expect_ok(fmatch_trainer_run_batch(trainer, &batch, NULL));
+            expect_ok(fmatch_trainer_get_info(trainer, &info));
+            expect_close(info.gradient_norm, rule->norms[step], 1e-5 * rule->norms[step],
+                         "%s: norm at step %lld", rule->name, (long long)step);
+            clipped += info.gradient_norm > rule->clip_norm;
+        }
+        expect_that(rule->clip_norm == 0 || (clipped > 0 && clipped < GOLDEN_STEPS),
+                    "%s: %d steps are clipped", rule->name, clipped);
+        int64_t n;
+        float *seen = read_parameters(model, &n);
+        const double scale = fmax(1, largest(rule->parameters, n));
+        expect_near(rule->network, seen, rule->parameters, rule->adam ? 1e-4 : 4e-6 * scale,
+                    1e-6 * scale);
+        free(seen);
+        fmatch_trainer_destroy(&trainer);
+        fmatch_optimizer_destroy(&optimizer);
+        fmatch_model_destroy(&model);
+    }
+}
+
 static void every_activation_is_covered(void **state)
 {
     (void)state;
@@ -160,6 +223,7 @@ int main(void)
         world_test(losses_and_gradients_agree),
         world_test(ten_steps_of_adam_agree),
         world_test(ten_steps_of_sgd_agree),
+        world_test(ten_steps_by_other_rules_agree),
         cmocka_unit_test(every_activation_is_covered),
     };
     return cmocka_run_group_tests_name("pytorch", tests, NULL, NULL);
