@@ -10,7 +10,10 @@
 
 struct random_stream;
 
-enum { MLP_HIDDEN_LAYERS_MAX = 64 };
+enum {
+    MLP_HIDDEN_LAYERS_MAX = 64,
+    MLP_TENSORS_MAX = 2 * (MLP_HIDDEN_LAYERS_MAX + 1) + CONDITION_TENSORS_MAX
+};
 
 struct mlp {
     const struct vector_kernels *kernels;
