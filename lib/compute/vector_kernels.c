@@ -33,6 +33,13 @@
 #define INDEPENDENT_ITERATIONS
 #endif
 
+/* What several kernels share, once. */
+#if defined(__GNUC__)
+#define NOT_INLINED __attribute__((noinline))
+#else
+#define NOT_INLINED
+#endif
+
 static inline uint32_t bits_of(float x)
 {
     uint32_t bits;
@@ -535,6 +542,71 @@ static void add_rows_kernel(int64_t n, int64_t columns, const float *x, float *s
             sums[j] += x[i * columns + j];
 }
 
+static void multiply_add_kernel(int64_t n, const float *x, const float *y, const float *z,
+                                float *to)
+{
+    INDEPENDENT_ITERATIONS
+    for (int64_t i = 0; i < n; i++)
+        to[i] = FMADD(x[i], y[i], z[i]);
+}
+
+/* ---- normalisation of a row ---- */
+
+struct row_sums {
+    float difference, product;
+};
+
+/* Sums of x - from and of (x - from) (y - from), in chains side by side. The last chains are filled
+ * up with what adds nothing. */
+static NOT_INLINED struct row_sums sum_row(int64_t n, const float *x, const float *y, float from)
+{
+    enum { CHAINS = 16 };
+    float sum[CHAINS] = {0}, product[CHAINS] = {0}, rest[2][CHAINS];
+    for (int64_t i = 0; i < n; i += CHAINS) {
+        const float *a = x + i, *b = y + i;
+        if (n - i < CHAINS) {
+            for (int k = 0; k < CHAINS; k++)
+                rest[0][k] = rest[1][k] = from;
+            a = memcpy(rest[0], a, (size_t)(n - i) * sizeof *a);
+            b = memcpy(rest[1], b, (size_t)(n - i) * sizeof *b);
+        }
+        for (int k = 0; k < CHAINS; k++) {
+            sum[k] += a[k] - from;
+            product[k] = FMADD(a[k] - from, b[k] - from, product[k]);
+        }
+    }
+    for (int half = CHAINS / 2; half > 0; half /= 2)
+        for (int k = 0; k < half; k++) {
+            sum[k] += sum[k + half];
+            product[k] += product[k + half];
+        }
+    return (struct row_sums){sum[0], product[0]};
+}
+
+/* to = (x - mean - slope y) r, where to may be x. */
+static NOT_INLINED void project_row(int64_t n, const float *x, float mean, float slope,
+                                    const float *y, float r, float *to)
+{
+    INDEPENDENT_ITERATIONS
+    for (int64_t i = 0; i < n; i++)
+        to[i] = FMADD(-slope, y[i], x[i] - mean) * r;
+}
+
+static float normalise_kernel(int64_t n, float epsilon, const float *z, float *y)
+{
+    const float mean = sum_row(n, z, z, 0.0f).difference / (float)n;
+    const float variance = sum_row(n, z, z, mean).product / (float)n;
+    const float r = 1.0f / sqrtf(variance + epsilon);
+    project_row(n, z, mean, 0.0f, z, r, y);
+    return r;
+}
+
+static void normalise_slope_kernel(int64_t n, float r, const float *y, float *d)
+{
+    const struct row_sums sums = sum_row(n, d, y, 0.0f);
+    project_row(n, d, sums.difference / (float)n, sums.product / (float)n, y, r, d);
+}
+
 /* ---- random numbers ---- */
 
 /* Philox needs both halves of 32-bit products. Neither compiler vectorises that well, so these
@@ -746,6 +818,9 @@ const struct vector_kernels VECTOR_KERNELS_NAME = {
     .multiply = multiply_kernel,
     .add_scaled = add_scaled_kernel,
     .add_rows = add_rows_kernel,
+    .multiply_add = multiply_add_kernel,
+    .normalise = normalise_kernel,
+    .normalise_slope = normalise_slope_kernel,
     .words = words_kernel,
     .uniform = uniform_kernel,
     .normal = normal_kernel,

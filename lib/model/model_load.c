@@ -231,6 +231,42 @@ static fmatch_status get_widths(const struct safetensors *file, int32_t *layers,
     return FMATCH_OK;
 }
 
+/* The value of the first `length` characters; -1 if there is none. */
+static int32_t activation_of(const char *text, size_t length)
+{
+    for (int32_t i = 0; i < model_activation_names.count; i++) {
+        const char *name = model_activation_names.name[i];
+        if (strlen(name) == length && strncmp(name, text, length) == 0)
+            return i;
+    }
+    return -1;
+}
+
+/* One for each hidden layer, if they differ. */
+static fmatch_status get_activations(const struct safetensors *file, fmatch_mlp_config *config,
+                                     int32_t *activations)
+{
+    const char *value = safetensors_metadata(file, SETTING_ACTIVATIONS), *next = value;
+    if (!value)
+        return FMATCH_OK;
+    int32_t l = 0;
+    for (; l < config->hidden_layers; l++) {
+        const size_t length = strcspn(next, ",");
+        activations[l] = activation_of(next, length);
+        next += length;
+        if (activations[l] < 0 || *next != (l + 1 < config->hidden_layers ? ',' : '\0'))
+            break;
+        next += *next == ',';
+    }
+    if (l < config->hidden_layers || *next)
+        return status_fail(FMATCH_ERROR_FORMAT,
+                           "%s: %s is '%.64s', not an activation for each of "
+                           "%d hidden layers",
+                           file->path, SETTING_ACTIVATIONS, value, (int)config->hidden_layers);
+    config->activations = activations;
+    return FMATCH_OK;
+}
+
 static fmatch_status get_later_numbers(const struct safetensors *file, fmatch_mlp_config *config)
 {
     for (int32_t i = 0; i < MODEL_LATER_NUMBERS; i++) {
@@ -239,7 +275,7 @@ static fmatch_status get_later_numbers(const struct safetensors *file, fmatch_ml
             RETURN_IF_FAILED(get_number(file, model_later_numbers[i].key, &number));
         memcpy((char *)config + model_later_numbers[i].offset, &number, sizeof number);
     }
-    return mlp_config_check_condition(config);
+    return FMATCH_OK;
 }
 
 /* What write_exactly wrote, or another number in the same form. */
@@ -274,7 +310,7 @@ static fmatch_status get_path(const struct safetensors *file, fmatch_path_config
 }
 
 static fmatch_status get_config(const struct safetensors *file, fmatch_mlp_config *config,
-                                int32_t *widths, int32_t *noise)
+                                int32_t *widths, int32_t *activations, int32_t *noise)
 {
     int32_t version = 0, only = 0;
     RETURN_IF_FAILED(get_number(file, SETTING_VERSION, &version));
@@ -294,30 +330,10 @@ static fmatch_status get_config(const struct safetensors *file, fmatch_mlp_confi
     RETURN_IF_FAILED(get_later_numbers(file, config));
     config->hidden_widths = widths;
     RETURN_IF_FAILED(get_widths(file, &config->hidden_layers, widths));
+    RETURN_IF_FAILED(get_activations(file, config, activations));
     if (config->dim < 1 || config->dim > DIM_MAX)
         return status_fail(FMATCH_ERROR_FORMAT, "%s: %s is %d; it must be between 1 and %d",
                            file->path, SETTING_DIM, (int)config->dim, (int)DIM_MAX);
-    return FMATCH_OK;
-}
-
-/* The file must hold as many bytes as the configuration asks for, before memory for them is asked
- * for. */
-static fmatch_status check_extent(const struct safetensors *file, const fmatch_mlp_config *config)
-{
-    const struct condition condition = mlp_config_condition(config);
-    const struct safetensors_entry *e = NULL;
-    int64_t in = 1 + config->dim + condition_width(&condition);
-    if (condition.classes > 0)
-        RETURN_IF_FAILED(find_array(file, "embedding.weight", 2,
-                                    condition.classes + (condition.null ? 1 : 0),
-                                    condition.embedding, &e));
-    for (int32_t l = 0; l <= config->hidden_layers; l++) {
-        const int64_t out = l < config->hidden_layers ? config->hidden_widths[l] : config->dim;
-        char name[PARAMETER_NAME_SIZE];
-        snprintf(name, sizeof name, "net.%d.weight", (int)(2 * l));
-        RETURN_IF_FAILED(find_array(file, name, 2, out, in, &e));
-        in = out;
-    }
     return FMATCH_OK;
 }
 
@@ -328,6 +344,28 @@ static void add_path(fmatch_status status, const struct safetensors *file, const
 {
     if (status != FMATCH_OK)
         status_prefix("%s: %s", file->path, what);
+}
+
+/* The file must hold as many bytes as the configuration asks for, before memory for them is asked
+ * for. */
+static fmatch_status check_extent(const struct safetensors *file, fmatch_context *context,
+                                  const fmatch_mlp_config *config)
+{
+    struct mlp_shape shape;
+    struct mlp network;
+    fmatch_status status = mlp_shape_read(&shape, config);
+    add_path(status, file, "");
+    if (status == FMATCH_OK)
+        status = mlp_init(&network, context, &shape);
+    if (status != FMATCH_OK)
+        return status;
+    for (int32_t i = 0; status == FMATCH_OK && i < network.layout.tensors; i++) {
+        const struct tensor *t = &network.layout.tensor[i];
+        const struct safetensors_entry *e = NULL;
+        status = find_array(file, t->name, t->rank, t->shape[0], t->shape[1], &e);
+    }
+    mlp_destroy(&network, &context->allocator);
+    return status;
 }
 
 /* A mixture's weights, means and stds from the file, in one allocation. */
@@ -392,15 +430,32 @@ static fmatch_status load_noise(fmatch_source **source, fmatch_context *context,
     }
 }
 
-static fmatch_status load_standardisation(const struct safetensors *file, fmatch_mlp_config *config,
-                                          float *mean_and_std)
+/* A mean and a deviation of `columns` columns, one behind the other, if the file has them. */
+static fmatch_status load_pair(const struct safetensors *file, const char *mean, const char *std,
+                               int32_t columns, float *values, const float *pair[2])
 {
-    if (!safetensors_find(file, ARRAY_MEAN) && !safetensors_find(file, ARRAY_STD))
+    if (!safetensors_find(file, mean) && !safetensors_find(file, std))
         return FMATCH_OK;
-    RETURN_IF_FAILED(read_array(file, ARRAY_MEAN, 1, config->dim, 1, mean_and_std));
-    RETURN_IF_FAILED(read_array(file, ARRAY_STD, 1, config->dim, 1, mean_and_std + config->dim));
-    config->data_mean = mean_and_std;
-    config->data_std = mean_and_std + config->dim;
+    RETURN_IF_FAILED(read_array(file, mean, 1, columns, 1, values));
+    RETURN_IF_FAILED(read_array(file, std, 1, columns, 1, values + columns));
+    pair[0] = values;
+    pair[1] = values + columns;
+    return FMATCH_OK;
+}
+
+/* `values` has room for the means and deviations of all columns. */
+static fmatch_status load_standardisation(const struct safetensors *file, fmatch_mlp_config *config,
+                                          float *values)
+{
+    const float *data[2] = {NULL}, *condition[2] = {NULL};
+    RETURN_IF_FAILED(load_pair(file, ARRAY_MEAN, ARRAY_STD, config->dim, values, data));
+    RETURN_IF_FAILED(load_pair(file, ARRAY_CONDITION_MEAN, ARRAY_CONDITION_STD,
+                               config->condition_dim, values + 2 * (int64_t)config->dim,
+                               condition));
+    config->data_mean = data[0];
+    config->data_std = data[1];
+    config->condition_mean = condition[0];
+    config->condition_std = condition[1];
     return FMATCH_OK;
 }
 
@@ -426,25 +481,25 @@ static fmatch_status load(fmatch_model **model, fmatch_context *context,
                           const struct safetensors *file)
 {
     fmatch_mlp_config config;
-    int32_t widths[MLP_HIDDEN_LAYERS_MAX], noise = 0;
+    int32_t widths[MLP_HIDDEN_LAYERS_MAX], activations[MLP_HIDDEN_LAYERS_MAX], noise = 0;
     fmatch_mlp_config_init(&config);
     fmatch_path_config path;
     fmatch_path_config_init(&path);
-    RETURN_IF_FAILED(get_config(file, &config, widths, &noise));
+    RETURN_IF_FAILED(get_config(file, &config, widths, activations, &noise));
     RETURN_IF_FAILED(get_path(file, &path));
     config.path = &path;
-    RETURN_IF_FAILED(check_extent(file, &config));
+    RETURN_IF_FAILED(check_extent(file, context, &config));
 
     fmatch_source *source = NULL;
     RETURN_IF_FAILED(load_noise(&source, context, file, config.dim, noise));
     config.noise = source;
-    float *mean_and_std =
-        allocation_create(&context->allocator, 2 * (int64_t)config.dim, sizeof *mean_and_std);
-    fmatch_status status = mean_and_std ? load_standardisation(file, &config, mean_and_std)
-                                        : status_no_memory(2 * (size_t)config.dim * sizeof(float));
+    const int64_t columns = 2 * ((int64_t)config.dim + config.condition_dim);
+    float *standard = allocation_create(&context->allocator, columns, sizeof *standard);
+    fmatch_status status = standard ? load_standardisation(file, &config, standard)
+                                    : status_no_memory((size_t)columns * sizeof *standard);
     if (status == FMATCH_OK)
         status = create_and_fill(model, context, file, &config);
-    allocation_destroy(&context->allocator, mean_and_std);
+    allocation_destroy(&context->allocator, standard);
     source_release(source);
     return status;
 }

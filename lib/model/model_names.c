@@ -56,17 +56,23 @@ const struct model_names model_toy_names = NAMES(toy_names);
 const struct model_names model_convention_names = NAMES(convention_names);
 
 const struct model_number model_later_numbers[MODEL_LATER_NUMBERS] = {
-    {"flowmatch.condition_dim", offsetof(fmatch_mlp_config, condition_dim)},
-    {"flowmatch.classes", offsetof(fmatch_mlp_config, classes)},
-    {"flowmatch.embedding_dim", offsetof(fmatch_mlp_config, embedding_dim)},
-    {"flowmatch.null_condition", offsetof(fmatch_mlp_config, null_condition)},
+    {"flowmatch.condition_dim", offsetof(fmatch_mlp_config, condition_dim), 2},
+    {"flowmatch.classes", offsetof(fmatch_mlp_config, classes), 2},
+    {"flowmatch.embedding_dim", offsetof(fmatch_mlp_config, embedding_dim), 2},
+    {"flowmatch.null_condition", offsetof(fmatch_mlp_config, null_condition), 2},
+    {"flowmatch.time_features", offsetof(fmatch_mlp_config, time_features), 3},
+    {"flowmatch.time_frequencies", offsetof(fmatch_mlp_config, time_frequencies), 3},
+    {"flowmatch.residual_layers", offsetof(fmatch_mlp_config, residual_layers), 3},
+    {"flowmatch.normalisation", offsetof(fmatch_mlp_config, normalisation), 3},
+    {"flowmatch.output_init", offsetof(fmatch_mlp_config, output_init), 3},
+    {"flowmatch.baseline", offsetof(fmatch_mlp_config, baseline), 3},
 };
 
 const struct model_number model_path_settings[MODEL_PATH_SETTINGS] = {
-    {"flowmatch.path.noise", offsetof(fmatch_path_config, noise)},
-    {"flowmatch.path.exponent", offsetof(fmatch_path_config, exponent)},
-    {"flowmatch.path.beta_min", offsetof(fmatch_path_config, beta_min)},
-    {"flowmatch.path.beta_max", offsetof(fmatch_path_config, beta_max)},
-    {"flowmatch.path.sigma_min", offsetof(fmatch_path_config, sigma_min)},
-    {"flowmatch.path.diffusion", offsetof(fmatch_path_config, diffusion)},
+    {"flowmatch.path.noise", offsetof(fmatch_path_config, noise), 2},
+    {"flowmatch.path.exponent", offsetof(fmatch_path_config, exponent), 2},
+    {"flowmatch.path.beta_min", offsetof(fmatch_path_config, beta_min), 2},
+    {"flowmatch.path.beta_max", offsetof(fmatch_path_config, beta_max), 2},
+    {"flowmatch.path.sigma_min", offsetof(fmatch_path_config, sigma_min), 2},
+    {"flowmatch.path.diffusion", offsetof(fmatch_path_config, diffusion), 2},
 };

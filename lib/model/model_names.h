@@ -5,26 +5,30 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* 1 knows no conditions, and no path but the linear one. */
-enum { MODEL_FILE_VERSION = 2 };
+/* 1 knows no conditions, and no path but the linear one; 2 knows of a network only its widths and
+ * one activation. */
+enum { MODEL_FILE_VERSION = 3 };
 
-#define SETTING_VERSION    "flowmatch.version"
-#define SETTING_KIND       "flowmatch.kind"
-#define SETTING_DIM        "flowmatch.dim"
-#define SETTING_WIDTHS     "flowmatch.hidden_widths"
-#define SETTING_ACTIVATION "flowmatch.activation"
-#define SETTING_PATH       "flowmatch.path"
-#define SETTING_PREDICTION "flowmatch.prediction"
-#define SETTING_NOISE      "flowmatch.noise"
-#define SETTING_TOY        "flowmatch.noise.kind"
-#define SETTING_CONVENTION "flowmatch.noise.convention"
-#define SETTING_TOY_NOISE  "flowmatch.noise.noise"
+#define SETTING_VERSION     "flowmatch.version"
+#define SETTING_KIND        "flowmatch.kind"
+#define SETTING_DIM         "flowmatch.dim"
+#define SETTING_WIDTHS      "flowmatch.hidden_widths"
+#define SETTING_ACTIVATION  "flowmatch.activation"
+#define SETTING_ACTIVATIONS "flowmatch.activations"
+#define SETTING_PATH        "flowmatch.path"
+#define SETTING_PREDICTION  "flowmatch.prediction"
+#define SETTING_NOISE       "flowmatch.noise"
+#define SETTING_TOY         "flowmatch.noise.kind"
+#define SETTING_CONVENTION  "flowmatch.noise.convention"
+#define SETTING_TOY_NOISE   "flowmatch.noise.noise"
 
-#define ARRAY_MEAN          "flowmatch.data_mean"
-#define ARRAY_STD           "flowmatch.data_std"
-#define ARRAY_NOISE_WEIGHTS "flowmatch.noise.weights"
-#define ARRAY_NOISE_MEANS   "flowmatch.noise.means"
-#define ARRAY_NOISE_STDS    "flowmatch.noise.stds"
+#define ARRAY_MEAN           "flowmatch.data_mean"
+#define ARRAY_STD            "flowmatch.data_std"
+#define ARRAY_CONDITION_MEAN "flowmatch.condition_mean"
+#define ARRAY_CONDITION_STD  "flowmatch.condition_std"
+#define ARRAY_NOISE_WEIGHTS  "flowmatch.noise.weights"
+#define ARRAY_NOISE_MEANS    "flowmatch.noise.means"
+#define ARRAY_NOISE_STDS     "flowmatch.noise.stds"
 
 /* Names of the values of an enumeration, in its order. */
 struct model_names {
@@ -40,12 +44,13 @@ extern const struct model_names model_kind_names, model_activation_names, model_
 /* A number of a configuration that a file leaves out where it is 0. */
 struct model_number {
     const char *key;
-    size_t offset; /* in its configuration */
+    size_t offset;   /* in its configuration */
+    int32_t version; /* of the file, the first that has it */
 };
 
-enum { MODEL_LATER_NUMBERS = 4, MODEL_PATH_SETTINGS = 6 };
+enum { MODEL_LATER_NUMBERS = 10, MODEL_PATH_SETTINGS = 6 };
 
-/* int32_t of fmatch_mlp_config that a file of version 1 does not have. */
+/* int32_t of fmatch_mlp_config. */
 extern const struct model_number model_later_numbers[MODEL_LATER_NUMBERS];
 
 /* double of fmatch_path_config. */

@@ -15,15 +15,17 @@
 
 enum {
     WIDTHS_TEXT_SIZE = 8 * MLP_HIDDEN_LAYERS_MAX,
-    ARRAYS_MAX = MLP_TENSORS_MAX + 5,
-    SETTINGS_MAX = 14 + MODEL_LATER_NUMBERS + MODEL_PATH_SETTINGS
+    ACTIVATIONS_TEXT_SIZE = 16 * MLP_HIDDEN_LAYERS_MAX,
+    ARRAYS_MAX = MLP_TENSORS_MAX + 7,
+    SETTINGS_MAX = 15 + MODEL_LATER_NUMBERS + MODEL_PATH_SETTINGS
 };
 
 struct contents {
     int32_t settings, arrays;
+    int32_t version; /* the first that has all of them */
     struct safetensors_pair setting[SETTINGS_MAX];
     struct safetensors_array array[ARRAYS_MAX];
-    char dim[16], widths[WIDTHS_TEXT_SIZE];
+    char number[16], dim[16], widths[WIDTHS_TEXT_SIZE], activations[ACTIVATIONS_TEXT_SIZE];
     char later[MODEL_LATER_NUMBERS][16], path[MODEL_PATH_SETTINGS][32];
     char toy_noise[32];
     float *noise; /* weights, means and stds of a mixture, one after the other */
@@ -61,19 +63,25 @@ static fmatch_status add_mixture(struct contents *c, const fmatch_allocator *all
     return FMATCH_OK;
 }
 
-/* Those that are not 0; returns how many. */
-static int32_t add_later_numbers(struct contents *c, const fmatch_mlp_config *config)
+static void need_version(struct contents *c, int32_t version)
 {
-    int32_t count = 0;
+    if (c->version < version)
+        c->version = version;
+}
+
+/* Those that are not 0. */
+static void add_later_numbers(struct contents *c, const fmatch_mlp_config *config)
+{
     for (int32_t i = 0; i < MODEL_LATER_NUMBERS; i++) {
+        const struct model_number *later = &model_later_numbers[i];
         int32_t number;
-        memcpy(&number, (const char *)config + model_later_numbers[i].offset, sizeof number);
+        memcpy(&number, (const char *)config + later->offset, sizeof number);
         if (number == 0)
             continue;
-        snprintf(c->later[count], sizeof c->later[count], "%d", (int)number);
-        add_setting(c, model_later_numbers[i].key, c->later[count++]);
+        snprintf(c->later[i], sizeof c->later[i], "%d", (int)number);
+        add_setting(c, later->key, c->later[i]);
+        need_version(c, later->version);
     }
-    return count;
 }
 
 /* A double of at least 0 exactly, as an integer times a power of two: 20 is "5p2", 0.1
@@ -117,50 +125,78 @@ static fmatch_status add_noise(struct contents *c, const fmatch_allocator *alloc
     return m ? add_mixture(c, allocator, m) : FMATCH_OK;
 }
 
-static int32_t add_path_settings(struct contents *c, const fmatch_path_config *path)
+static void add_path_settings(struct contents *c, const fmatch_path_config *path)
 {
-    int32_t count = 0;
     for (int32_t i = 0; i < MODEL_PATH_SETTINGS; i++) {
         double value;
         memcpy(&value, (const char *)path + model_path_settings[i].offset, sizeof value);
         if (value == 0.0)
             continue;
-        write_exactly(value, c->path[count], sizeof c->path[count]);
-        add_setting(c, model_path_settings[i].key, c->path[count++]);
+        write_exactly(value, c->path[i], sizeof c->path[i]);
+        add_setting(c, model_path_settings[i].key, c->path[i]);
+        need_version(c, model_path_settings[i].version);
     }
-    return count;
 }
 
-static void add_configuration(struct contents *c, const fmatch_mlp_config *config)
+/* Widths, and activations where they differ. */
+static void add_hidden_layers(struct contents *c, const fmatch_mlp_config *config)
 {
-    snprintf(c->dim, sizeof c->dim, "%d", (int)config->dim);
-    size_t length = 0;
-    for (int32_t l = 0; l < config->hidden_layers; l++)
-        length += (size_t)snprintf(c->widths + length, sizeof c->widths - length, "%s%d",
-                                   l > 0 ? "," : "", (int)config->hidden_widths[l]);
-    const bool first = config->path->kind == FMATCH_PATH_LINEAR &&
-                       config->prediction == FMATCH_PREDICTION_VELOCITY &&
-                       !(config->noise && toy_source_config(config->noise));
-    const int32_t later = add_later_numbers(c, config) + add_path_settings(c, config->path);
-    add_setting(c, SETTING_VERSION, first && later == 0 ? "1" : "2");
-    add_setting(c, SETTING_KIND, model_kind_names.name[0]);
-    add_setting(c, SETTING_DIM, c->dim);
+    size_t width = 0, name = 0;
+    bool differ = false;
+    for (int32_t l = 0; l < config->hidden_layers; l++) {
+        const char *comma = l > 0 ? "," : "";
+        width += (size_t)snprintf(c->widths + width, sizeof c->widths - width, "%s%d", comma,
+                                  (int)config->hidden_widths[l]);
+        name += (size_t)snprintf(c->activations + name, sizeof c->activations - name, "%s%s", comma,
+                                 model_activation_names.name[config->activations[l]]);
+        differ = differ || config->activations[l] != config->activation;
+    }
     add_setting(c, SETTING_WIDTHS, c->widths);
     add_setting(c, SETTING_ACTIVATION, model_activation_names.name[config->activation]);
-    add_setting(c, SETTING_PATH, model_path_names.name[config->path->kind]);
-    add_setting(c, SETTING_PREDICTION, model_prediction_names.name[config->prediction]);
+    if (!differ)
+        return;
+    add_setting(c, SETTING_ACTIVATIONS, c->activations);
+    need_version(c, 3);
+}
+
+/* Numbers by which columns are standardised, if they are. */
+static void add_standardisation(struct contents *c, const fmatch_mlp_config *config)
+{
     if (config->data_mean) {
         add_array(c, ARRAY_MEAN, 1, config->dim, 1, config->data_mean);
         add_array(c, ARRAY_STD, 1, config->dim, 1, config->data_std);
     }
+    if (config->condition_mean) {
+        add_array(c, ARRAY_CONDITION_MEAN, 1, config->condition_dim, 1, config->condition_mean);
+        add_array(c, ARRAY_CONDITION_STD, 1, config->condition_dim, 1, config->condition_std);
+        need_version(c, 3);
+    }
+}
+
+static void add_configuration(struct contents *c, const fmatch_mlp_config *config)
+{
+    const bool first = config->path->kind == FMATCH_PATH_LINEAR &&
+                       config->prediction == FMATCH_PREDICTION_VELOCITY &&
+                       !(config->noise && toy_source_config(config->noise));
+    need_version(c, first ? 1 : 2);
+    snprintf(c->dim, sizeof c->dim, "%d", (int)config->dim);
+    add_later_numbers(c, config);
+    add_path_settings(c, config->path);
+    add_setting(c, SETTING_VERSION, c->number);
+    add_setting(c, SETTING_KIND, model_kind_names.name[0]);
+    add_setting(c, SETTING_DIM, c->dim);
+    add_hidden_layers(c, config);
+    add_setting(c, SETTING_PATH, model_path_names.name[config->path->kind]);
+    add_setting(c, SETTING_PREDICTION, model_prediction_names.name[config->prediction]);
+    add_standardisation(c, config);
+    snprintf(c->number, sizeof c->number, "%d", (int)c->version);
 }
 
 static fmatch_status save(const fmatch_model *model, const struct model_view *view,
                           struct contents *c, const char *path)
 {
     fmatch_mlp_config config;
-    int32_t widths[MLP_HIDDEN_LAYERS_MAX];
-    mlp_model_describe(model, &config, widths);
+    mlp_model_describe(model, &config);
     if (config.path->kind == FMATCH_PATH_CALLBACK)
         return status_fail(FMATCH_ERROR_UNSUPPORTED,
                            "the model's path is a callback, which cannot be saved");

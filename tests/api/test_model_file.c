@@ -937,7 +937,8 @@ static void each_setting_must_be_known(void **state)
         {"dim", "1", NULL, {"", "0", "-1", "x", "1.0", "0x1", "1e0", "65537", "4294967297"}},
         {"dim", "1", "net.0.weight", {"2", "65536"}},
         {"hidden_widths", "2", NULL, {",", "2,", ",2", "2,,2", "x", "2;2", "-2", "2 ", "2.0"}},
-        {"hidden_widths", "2", "net.0.weight", {"", "0", "1", "3", "65536", "65537", "3,2"}},
+        {"hidden_widths", "2", "net.0.weight", {"", "1", "3", "65536", "3,2"}},
+        {"hidden_widths", "2", NULL, {"0", "65537", "2,0"}},
         {"hidden_widths", "2", "net.2.weight", {"2,2", "2,3"}},
         {"hidden_widths", "2", "net.4.weight", {"2,1"}},
         {"activation", "gelu", NULL, {"", "GELU", "gel", "gelu_", "swish", "0"}},
@@ -957,7 +958,7 @@ static void each_setting_must_be_known(void **state)
             replace_in_header(&image, saved, changed);
             write_image(&image);
             expect_refused(state, FMATCH_ERROR_FORMAT, changed);
-            expect_detail(path, cases[i].word ? cases[i].word : key);
+            expect_detail(path, cases[i].word ? cases[i].word : cases[i].key);
         }
 }
 
@@ -1101,7 +1102,7 @@ static void bad_path_settings_are_refused(void **state)
 
 static void a_newer_version_is_refused_as_such(void **state)
 {
-    static const char *const newer[] = {"3", "10", "999999"};
+    static const char *const newer[] = {"4", "10", "999999"};
     static struct image whole, image;
     save_full(state, &whole);
     for (size_t i = 0; i < COUNT(newer); i++) {
