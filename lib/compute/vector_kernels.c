@@ -552,35 +552,66 @@ static void multiply_add_kernel(int64_t n, const float *x, const float *y, const
 
 /* ---- normalisation of a row ---- */
 
+/* Sums side by side, in vectors of the compilers' own, which would keep an array of them in memory.
+ */
+#if defined(__AVX2__)
+enum { CHAINS = 8 };
+#else
+enum { CHAINS = 4 };
+#endif
+typedef float chains __attribute__((vector_size(CHAINS * sizeof(float))));
+
+static inline chains load_chains(const float *x)
+{
+    chains c;
+    memcpy(&c, x, sizeof c);
+    return c;
+}
+
+static inline float sum_of_chains(chains c)
+{
+    float a[CHAINS];
+    memcpy(a, &c, sizeof a);
+    for (int half = CHAINS / 2; half > 2; half /= 2)
+        for (int k = 0; k < half; k++)
+            a[k] += a[k + half];
+    return (a[0] + a[2]) + (a[1] + a[3]);
+}
+
+/* Two vectors of x and of y. */
+static inline void add_chains(const float *x, const float *y, float from, chains sum[2],
+                              chains product[2])
+{
+    for (int k = 0; k < 2; k++) {
+        const chains a = load_chains(x + k * CHAINS) - from;
+        sum[k] += a;
+        product[k] += a * (load_chains(y + k * CHAINS) - from);
+    }
+}
+
 struct row_sums {
     float difference, product;
 };
 
-/* Sums of x - from and of (x - from) (y - from), in chains side by side. The last chains are filled
- * up with what adds nothing. */
+/* Sums of x - from and of (x - from) (y - from). The last chains are filled up with what adds
+ * nothing. */
 static NOT_INLINED struct row_sums sum_row(int64_t n, const float *x, const float *y, float from)
 {
-    enum { CHAINS = 16 };
-    float sum[CHAINS] = {0}, product[CHAINS] = {0}, rest[2][CHAINS];
-    for (int64_t i = 0; i < n; i += CHAINS) {
-        const float *a = x + i, *b = y + i;
-        if (n - i < CHAINS) {
-            for (int k = 0; k < CHAINS; k++)
-                rest[0][k] = rest[1][k] = from;
-            a = memcpy(rest[0], a, (size_t)(n - i) * sizeof *a);
-            b = memcpy(rest[1], b, (size_t)(n - i) * sizeof *b);
-        }
-        for (int k = 0; k < CHAINS; k++) {
-            sum[k] += a[k] - from;
-            product[k] = FMADD(a[k] - from, b[k] - from, product[k]);
-        }
+    enum { STEP = 2 * CHAINS };
+    chains sum[2] = {0}, product[2] = {0};
+    const int64_t whole = n - n % STEP;
+    for (int64_t i = 0; i < whole; i += STEP)
+        add_chains(x + i, y + i, from, sum, product);
+    if (whole < n) {
+        float rest[2][STEP];
+        for (int k = 0; k < STEP; k++)
+            rest[0][k] = rest[1][k] = from;
+        memcpy(rest[0], x + whole, (size_t)(n - whole) * sizeof *x);
+        memcpy(rest[1], y + whole, (size_t)(n - whole) * sizeof *y);
+        add_chains(rest[0], rest[1], from, sum, product);
     }
-    for (int half = CHAINS / 2; half > 0; half /= 2)
-        for (int k = 0; k < half; k++) {
-            sum[k] += sum[k + half];
-            product[k] += product[k + half];
-        }
-    return (struct row_sums){sum[0], product[0]};
+    return (struct row_sums){sum_of_chains(sum[0] + sum[1]),
+                             sum_of_chains(product[0] + product[1])};
 }
 
 /* to = (x - mean - slope y) r, where to may be x. */

@@ -52,8 +52,10 @@ static void lay_out_condition(struct mlp *mlp)
 static void lay_out(struct mlp *mlp)
 {
     const int32_t modules = mlp->norm ? 3 : 2; /* of a hidden layer: linear, norm, activation */
-    int32_t in = mlp_shape_input(&mlp->shape);
-    mlp->widest = in;
+    mlp->time = time_features_width(mlp->shape.time_frequencies);
+    mlp->input = mlp->time + mlp->shape.dim + condition_width(&mlp->shape.condition);
+    mlp->widest = mlp->input;
+    int32_t in = mlp->input;
     for (int32_t l = 0; l < mlp->layers; l++) {
         const bool hidden = l < mlp->layers - 1;
         const int32_t out = hidden ? mlp->shape.hidden_widths[l] : mlp->shape.dim;
@@ -177,7 +179,7 @@ void mlp_join_input(const struct mlp *mlp, const float *parameters, const struct
                     float *input)
 {
     const struct mlp_shape *s = &mlp->shape;
-    const int32_t width = mlp_shape_input(s), time = time_features_width(s->time_frequencies);
+    const int32_t width = mlp->input, time = mlp->time;
     if (s->time_frequencies > 0)
         time_features_forward(s->time_frequencies, mlp->kernels, rows->n, rows->t, input, width);
     for (int64_t i = 0; i < rows->n; i++) {

@@ -20,6 +20,7 @@ struct mlp {
     const struct product_kernels *products;
     struct matmul matmul; /* of evaluation; training may choose another */
     struct mlp_shape shape;
+    int32_t input, time;     /* columns of the input, and those of t, which are the first */
     int32_t layers;          /* linear ones: hidden layers and the output */
     int32_t widest;          /* of the input and all outputs */
     struct linear *layer;    /* [layers] */
@@ -55,7 +56,7 @@ struct mlp_rows {
 void mlp_evaluate(const struct mlp *mlp, struct parameter_view parameters, float *scratch,
                   const struct mlp_rows *rows, float *v);
 
-/* The network's input [n, mlp_shape_input]. */
+/* The network's input, [n, mlp->input]. */
 void mlp_join_input(const struct mlp *mlp, const float *parameters, const struct mlp_rows *rows,
                     float *input);
 

@@ -13,17 +13,6 @@ enum {
     TIME_FREQUENCIES_DEFAULT = 3
 };
 
-bool mlp_shape_ends_block(const struct mlp_shape *shape, int32_t l)
-{
-    return shape->residual_layers > 0 && l > 0 && l % shape->residual_layers == 0;
-}
-
-int32_t mlp_shape_input(const struct mlp_shape *shape)
-{
-    return time_features_width(shape->time_frequencies) + shape->dim +
-           condition_width(&shape->condition);
-}
-
 /* ---- from a configuration ---- */
 
 static fmatch_status check_listed(const char *list, int32_t l, int32_t value, int32_t lowest,

@@ -23,11 +23,11 @@ fmatch_status mlp_shape_read(struct mlp_shape *shape, const fmatch_mlp_config *c
 /* Writes the fields of a configuration that mlp_shape_read reads; arrays are the shape's. */
 void mlp_shape_describe(const struct mlp_shape *shape, fmatch_mlp_config *config);
 
-/* Columns of the network's input. */
-int32_t mlp_shape_input(const struct mlp_shape *shape);
-
 /* Whether hidden layer l ends a residual block, which is to say adds the output of layer
  * l - residual_layers to its own. */
-bool mlp_shape_ends_block(const struct mlp_shape *shape, int32_t l);
+static inline bool mlp_shape_ends_block(const struct mlp_shape *shape, int32_t l)
+{
+    return shape->residual_layers > 0 && l > 0 && l % shape->residual_layers == 0;
+}
 
 #endif

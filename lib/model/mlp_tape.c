@@ -3,14 +3,13 @@
 #include "base/allocation.h"
 #include "base/status.h"
 #include "compute/vector_kernels.h"
-#include "model/time_features.h"
 
 #include <string.h>
 
 /* Floats of a row of everything on the tape. */
 static int64_t floats_of_row(const struct mlp *mlp)
 {
-    int64_t floats = mlp_shape_input(&mlp->shape) + 2 * (int64_t)mlp->widest;
+    int64_t floats = mlp->input + 2 * (int64_t)mlp->widest;
     if (mlp->shape.residual_layers > 0)
         floats += mlp->widest;
     for (int32_t l = 0; l < mlp->layers; l++)
@@ -44,7 +43,7 @@ static void divide_block(struct mlp_tape *tape, const struct mlp *mlp)
     tape->next = take(&next, rows * mlp->widest);
     if (mlp->shape.residual_layers > 0)
         tape->sum = take(&next, rows * mlp->widest);
-    tape->input = take(&next, rows * mlp_shape_input(&mlp->shape));
+    tape->input = take(&next, rows * mlp->input);
     for (int32_t l = 0; mlp->norm && l < mlp->layers - 1; l++)
         tape->inverse[l] = take(&next, rows);
 }
@@ -181,14 +180,12 @@ float *mlp_forward(const struct mlp *mlp, const struct mlp_pass *pass, struct ml
 static void condition_backward(const struct mlp *mlp, const struct mlp_rows *rows, const float *dx,
                                bool accumulate, float *gradient)
 {
-    const struct mlp_shape *s = &mlp->shape;
     const int64_t behind_layers = mlp->layout.tensor[mlp->layer_tensors].offset;
     if (!accumulate)
         memset(gradient + behind_layers, 0,
                (size_t)(mlp->layout.count - behind_layers) * sizeof *gradient);
-    condition_embed_gradient(&s->condition, rows->n, rows->condition,
-                             dx + time_features_width(s->time_frequencies) + s->dim,
-                             mlp_shape_input(s), gradient);
+    condition_embed_gradient(&mlp->shape.condition, rows->n, rows->condition,
+                             dx + mlp->time + mlp->shape.dim, mlp->input, gradient);
 }
 
 /* From the gradient of hidden layer l's output to that of its product. */

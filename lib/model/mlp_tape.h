@@ -8,7 +8,7 @@
 /* What a forward pass leaves for the backward pass, in one block of floats. */
 struct mlp_tape {
     int64_t rows;     /* capacity */
-    float *input;     /* [rows, mlp_shape_input] */
+    float *input;     /* [rows, mlp->input] */
     float **output;   /* [layers] of [rows, out]: activated ones, the last one v */
     float **slope;    /* [layers - 1] of [rows, out]: derivatives of the activation */
     float **normal;   /* [layers - 1] of [rows, out]: normalised, before gain and bias */
