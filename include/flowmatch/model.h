@@ -80,8 +80,8 @@ enum fmatch_baseline {
  *
  * A condition is a row of condition_dim columns. With classes > 0 its first column is a label, a
  * whole number from 0 to classes - 1, which the network sees as a learned vector of embedding_dim
- * numbers; the other columns it sees as they are. A row that begins with nan, or NULL for all rows,
- * is the null condition.
+ * numbers; the other columns it sees standardised, if condition_mean or condition_std say how. A row
+ * that begins with nan, or NULL for all rows, is the null condition.
  *
  * Standardisation: with mean m and deviation s of the data, the network sees y = (x - m) / s, and
  * the flow, its noise included, lives in y; v is returned in the units of x. So the default noise
@@ -127,11 +127,12 @@ typedef struct fmatch_mlp_config {
     const float *condition_std;
     const int32_t *activations; /**< [hidden_layers], one each; NULL: `activation` */
     int32_t time_features;      /**< an fmatch_time_features. Default RAW. */
-    int32_t time_frequencies;   /**< of FOURIER, 1 to 64. Default 0: 3. */
+    int32_t time_frequencies;   /**< of FOURIER, 1 to 64. Default 0: 3, or none with RAW. */
     /**
      * Residual blocks: after the first hidden layer, every this many hidden layers add what the
-     * first of them was given to what the last one gives; 0 to 64. Their widths must be equal;
-     * hidden layers that do not fill a block at the end have none. Default 0: no blocks.
+     * first of them was given to what the last one gives, after its activation; 0 to 64. The two
+     * must be equally wide: hidden layer 0 and those that end a block. Hidden layers that do not
+     * fill a block at the end have none. Default 0: no blocks.
      */
     int32_t residual_layers;
     int32_t normalisation; /**< an fmatch_normalisation, of every hidden layer. Default NONE. */
@@ -166,9 +167,11 @@ typedef struct fmatch_tensor_info {
     int32_t rank;         /**< 1 or 2 */
     int64_t shape[2];     /**< [out, in] for a weight, [out, 1] for a bias */
     /**
-     * "net.0.weight", "net.0.bias", "net.2.weight", ..., then "embedding.weight" [classes,
-     * embedding_dim], with the null condition's vector as one more row, and "null_condition" for
-     * the columns that are no label. Lives as long as the model.
+     * "net.0.weight", "net.0.bias", "net.2.weight", ..., or with normalisation "net.0.weight",
+     * "net.0.bias", "net.1.weight" (the gain), "net.1.bias", "net.3.weight", ..., as
+     * torch.nn.Sequential counts modules; then "embedding.weight" [classes, embedding_dim], with
+     * the null condition's vector as one more row, and "null_condition" for the columns that are
+     * no label. Lives as long as the model.
      */
     const char *name;
 } fmatch_tensor_info;

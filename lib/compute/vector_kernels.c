@@ -33,6 +33,13 @@
 #define INDEPENDENT_ITERATIONS
 #endif
 
+/* What several kernels share, once. */
+#if defined(__GNUC__)
+#define NOT_INLINED __attribute__((noinline))
+#else
+#define NOT_INLINED
+#endif
+
 static inline uint32_t bits_of(float x)
 {
     uint32_t bits;
@@ -576,6 +583,102 @@ static void add_rows_kernel(int64_t n, int64_t columns, const float *x, float *s
             sums[j] += x[i * columns + j];
 }
 
+static void multiply_add_kernel(int64_t n, const float *x, const float *y, const float *z,
+                                float *to)
+{
+    INDEPENDENT_ITERATIONS
+    for (int64_t i = 0; i < n; i++)
+        to[i] = FMADD(x[i], y[i], z[i]);
+}
+
+/* ---- normalisation of a row ---- */
+
+/* Sums side by side, in vectors of the compilers' own, which would keep an array of them in memory.
+ */
+#if defined(__AVX2__)
+enum { CHAINS = 8 };
+#else
+enum { CHAINS = 4 };
+#endif
+typedef float chains __attribute__((vector_size(CHAINS * sizeof(float))));
+
+static inline chains load_chains(const float *x)
+{
+    chains c;
+    memcpy(&c, x, sizeof c);
+    return c;
+}
+
+static inline float sum_of_chains(chains c)
+{
+    float a[CHAINS];
+    memcpy(a, &c, sizeof a);
+    for (int half = CHAINS / 2; half > 2; half /= 2)
+        for (int k = 0; k < half; k++)
+            a[k] += a[k + half];
+    return (a[0] + a[2]) + (a[1] + a[3]);
+}
+
+/* Two vectors of x and of y. */
+static inline void add_chains(const float *x, const float *y, float from, chains sum[2],
+                              chains product[2])
+{
+    for (int k = 0; k < 2; k++) {
+        const chains a = load_chains(x + k * CHAINS) - from;
+        sum[k] += a;
+        product[k] += a * (load_chains(y + k * CHAINS) - from);
+    }
+}
+
+struct row_sums {
+    float difference, product;
+};
+
+/* Sums of x - from and of (x - from) (y - from). The last chains are filled up with what adds
+ * nothing. */
+static NOT_INLINED struct row_sums sum_row(int64_t n, const float *x, const float *y, float from)
+{
+    enum { STEP = 2 * CHAINS };
+    chains sum[2] = {0}, product[2] = {0};
+    const int64_t whole = n - n % STEP;
+    for (int64_t i = 0; i < whole; i += STEP)
+        add_chains(x + i, y + i, from, sum, product);
+    if (whole < n) {
+        float rest[2][STEP];
+        for (int k = 0; k < STEP; k++)
+            rest[0][k] = rest[1][k] = from;
+        memcpy(rest[0], x + whole, (size_t)(n - whole) * sizeof *x);
+        memcpy(rest[1], y + whole, (size_t)(n - whole) * sizeof *y);
+        add_chains(rest[0], rest[1], from, sum, product);
+    }
+    return (struct row_sums){sum_of_chains(sum[0] + sum[1]),
+                             sum_of_chains(product[0] + product[1])};
+}
+
+/* to = (x - mean - slope y) r, where to may be x. */
+static NOT_INLINED void project_row(int64_t n, const float *x, float mean, float slope,
+                                    const float *y, float r, float *to)
+{
+    INDEPENDENT_ITERATIONS
+    for (int64_t i = 0; i < n; i++)
+        to[i] = FMADD(-slope, y[i], x[i] - mean) * r;
+}
+
+static float normalise_kernel(int64_t n, float epsilon, const float *z, float *y)
+{
+    const float mean = sum_row(n, z, z, 0.0f).difference / (float)n;
+    const float variance = sum_row(n, z, z, mean).product / (float)n;
+    const float r = 1.0f / sqrtf(variance + epsilon);
+    project_row(n, z, mean, 0.0f, z, r, y);
+    return r;
+}
+
+static void normalise_slope_kernel(int64_t n, float r, const float *y, float *d)
+{
+    const struct row_sums sums = sum_row(n, d, y, 0.0f);
+    project_row(n, d, sums.difference / (float)n, sums.product / (float)n, y, r, d);
+}
+
 /* ---- random numbers ---- */
 
 /* Philox needs both halves of 32-bit products. Neither compiler vectorises that well, so these
@@ -789,6 +892,9 @@ const struct vector_kernels VECTOR_KERNELS_NAME = {
     .multiply = multiply_kernel,
     .add_scaled = add_scaled_kernel,
     .add_rows = add_rows_kernel,
+    .multiply_add = multiply_add_kernel,
+    .normalise = normalise_kernel,
+    .normalise_slope = normalise_slope_kernel,
     .words = words_kernel,
     .uniform = uniform_kernel,
     .normal = normal_kernel,

@@ -76,12 +76,19 @@ struct vector_kernels {
      * double. */
     double (*square_sum)(int64_t n, const float *x);
 
-    /* a += b;  a *= b;  to = x + scale y, where to may be x. */
+    /* a += b;  a *= b;  to = x y + z;  to = x + scale y; to may be an input. */
     void (*add)(int64_t n, const float *b, float *a);
     void (*multiply)(int64_t n, const float *b, float *a);
+    void (*multiply_add)(int64_t n, const float *x, const float *y, const float *z, float *to);
     void (*add_scaled)(int64_t n, const float *x, float scale, const float *y, float *to);
     /* sums [columns] += the rows of x [n, columns], each sum in the order of rows. */
     void (*add_rows)(int64_t n, int64_t columns, const float *x, float *sums);
+
+    /* One row: y = (z - mean) r, r = 1 / sqrt(variance + epsilon), which is returned. Sums in an
+     * order that depends on n alone; y may be z. */
+    float (*normalise)(int64_t n, float epsilon, const float *z, float *y);
+    /* Its derivative, which is symmetric: d = r (d - mean(d) - y mean(d y)). */
+    void (*normalise_slope)(int64_t n, float r, const float *y, float *d);
 
     word_kernel *words;
     draw_kernel *uniform; /* on [0, 1), multiples of 2^-24 */

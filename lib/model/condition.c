@@ -71,6 +71,18 @@ static const float *row_of(const struct condition *c, const float *condition, in
     return condition ? condition + i * c->columns : NULL;
 }
 
+/* Columns that are no label, of a row that is not the null condition. */
+static void embed_plain(const struct condition *c, const float *row, float *to)
+{
+    const int32_t label = c->classes > 0;
+    if (!c->mean) {
+        memcpy(to, row + label, (size_t)condition_plain_columns(c) * sizeof *to);
+        return;
+    }
+    for (int32_t j = label; j < c->columns; j++)
+        to[j - label] = (row[j] - c->mean[j]) / c->std[j];
+}
+
 void condition_embed(const struct condition *c, const float *parameters, int64_t n,
                      const float *condition, float *to, int64_t step)
 {
@@ -79,10 +91,10 @@ void condition_embed(const struct condition *c, const float *parameters, int64_t
         const float *row = row_of(c, condition, i);
         if (c->classes > 0)
             memcpy(to, parameters + label_vector(c, row), (size_t)c->embedding * sizeof *to);
-        if (plain > 0)
-            memcpy(to + c->embedding,
-                   is_null(row) ? parameters + c->null_vector : row + (c->classes > 0),
-                   plain * sizeof *to);
+        if (!is_null(row))
+            embed_plain(c, row, to + c->embedding);
+        else if (plain > 0)
+            memcpy(to + c->embedding, parameters + c->null_vector, plain * sizeof *to);
     }
 }
 

@@ -1,5 +1,6 @@
-/* How a network sees a condition: a class label as a learned vector, other columns as they are, and
- * the null condition, which stands for all conditions together, as learned vectors of its own. */
+/* How a network sees a condition: a class label as a learned vector, other columns standardised,
+ * and the null condition, which stands for all conditions together, as learned vectors of its own.
+ */
 #ifndef MODEL_CONDITION_H
 #define MODEL_CONDITION_H
 
@@ -15,6 +16,9 @@ struct condition {
     int32_t classes;   /* 0: no column is a label */
     int32_t embedding; /* length of a label's vector */
     bool null;         /* the null condition can be asked for */
+    /* [columns], of which a label's is not used; NULL: 0 and 1. The network sees other columns as
+     * (value - mean) / std. */
+    const float *mean, *std;
     /* Where the parameters are in the flat array of all: vectors of the labels [classes, embedding]
      * with the null condition's behind them, and the one that stands for the other columns. */
     int64_t label_vectors, null_vector;

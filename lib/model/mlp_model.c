@@ -9,8 +9,6 @@
 #include <float.h>
 #include <string.h>
 
-enum { WIDTH_MAX = 65536, CLASSES_MAX = 65536, EMBEDDING_DEFAULT_MAX = 16 };
-
 struct mlp_model {
     fmatch_model model;
     struct mlp network;
@@ -115,21 +113,6 @@ void fmatch_mlp_config_init_sized(fmatch_mlp_config *config, size_t size, int32_
                                sizeof presets[0]);
 }
 
-static fmatch_status check_widths(const fmatch_mlp_config *c, int32_t *widths)
-{
-    CHECK_RANGE("config->hidden_layers", c->hidden_layers, 0, MLP_HIDDEN_LAYERS_MAX);
-    if (!c->hidden_widths && c->hidden_layers > 0)
-        CHECK_RANGE("config->hidden_width", c->hidden_width, 1, WIDTH_MAX);
-    for (int32_t l = 0; l < c->hidden_layers; l++) {
-        widths[l] = c->hidden_widths ? c->hidden_widths[l] : c->hidden_width;
-        if (widths[l] < 1 || widths[l] > WIDTH_MAX)
-            return status_fail(FMATCH_ERROR_ARGUMENT,
-                               "config->hidden_widths[%d] is %d; it must be between 1 and %d",
-                               (int)l, (int)widths[l], (int)WIDTH_MAX);
-    }
-    return FMATCH_OK;
-}
-
 /* The default noise, mean + std z with |z| < 7, must be a float. */
 static fmatch_status check_standardisation(const fmatch_mlp_config *c)
 {
@@ -153,46 +136,11 @@ static fmatch_status check_standardisation(const fmatch_mlp_config *c)
     return FMATCH_OK;
 }
 
-fmatch_status mlp_config_check_condition(const fmatch_mlp_config *c)
-{
-    CHECK_RANGE("config->condition_dim", c->condition_dim, 0, DIM_MAX);
-    CHECK_RANGE("config->classes", c->classes, 0, CLASSES_MAX);
-    CHECK_RANGE("config->embedding_dim", c->embedding_dim, 0, WIDTH_MAX);
-    CHECK_RANGE("config->null_condition", c->null_condition, FMATCH_NULL_CONDITION_REFUSED,
-                FMATCH_NULL_CONDITION_ACCEPTED);
-    if (c->condition_dim == 0 && (c->classes > 0 || c->null_condition))
-        return status_fail(
-            FMATCH_ERROR_ARGUMENT,
-            "config->%s is %d while config->condition_dim is 0; a label is the first "
-            "column of a condition",
-            c->classes > 0 ? "classes" : "null_condition",
-            (int)(c->classes > 0 ? c->classes : c->null_condition));
-    if (c->classes == 0 && c->embedding_dim > 0)
-        return status_fail(FMATCH_ERROR_ARGUMENT,
-                           "config->embedding_dim is %d while config->classes is 0",
-                           (int)c->embedding_dim);
-    return FMATCH_OK;
-}
-
-struct condition mlp_config_condition(const fmatch_mlp_config *c)
-{
-    int32_t embedding = c->embedding_dim;
-    if (c->classes > 0 && embedding == 0)
-        embedding = c->classes < EMBEDDING_DEFAULT_MAX ? c->classes : EMBEDDING_DEFAULT_MAX;
-    return (struct condition){.columns = c->condition_dim,
-                              .classes = c->classes,
-                              .embedding = embedding,
-                              .null = c->null_condition == FMATCH_NULL_CONDITION_ACCEPTED};
-}
-
 static fmatch_status check_config(const fmatch_mlp_config *c)
 {
     CHECK_RANGE("config->dim", c->dim, 1, DIM_MAX);
     CHECK_RANGE("config->prediction", c->prediction, FMATCH_PREDICTION_VELOCITY,
                 FMATCH_PREDICTION_NOISE);
-    RETURN_IF_FAILED(mlp_config_check_condition(c));
-    CHECK_RANGE("config->activation", c->activation, FMATCH_ACTIVATION_GELU,
-                FMATCH_ACTIVATION_SOFTPLUS);
     return check_standardisation(c);
 }
 
@@ -233,7 +181,8 @@ static fmatch_status check_path(const struct mlp_model *m)
 
 /* Everything but the parameters' values; holds the path. */
 static fmatch_status create(fmatch_model **model, fmatch_context *context,
-                            const fmatch_mlp_config *c, const int32_t *widths, struct path *path)
+                            const fmatch_mlp_config *c, const struct mlp_shape *shape,
+                            struct path *path)
 {
     fmatch_model *created;
     RETURN_IF_FAILED(
@@ -247,13 +196,8 @@ static fmatch_status create(fmatch_model **model, fmatch_context *context,
         status = normal_source_create(&created->noise, context, c->dim, m->mean, m->std);
     if (status == FMATCH_OK)
         status = check_path(m);
-    const struct mlp_shape shape = {.dim = c->dim,
-                                    .hidden_layers = c->hidden_layers,
-                                    .hidden_widths = widths,
-                                    .activation = c->activation,
-                                    .condition = mlp_config_condition(c)};
     if (status == FMATCH_OK)
-        status = mlp_init(&m->network, context, &shape);
+        status = mlp_init(&m->network, context, shape);
     const struct parameter_derivation packing = {
         .count = m->network.packed_count, .derive = pack, .user = &m->network};
     if (status == FMATCH_OK)
@@ -264,7 +208,7 @@ static fmatch_status create(fmatch_model **model, fmatch_context *context,
         return status;
     }
     created->layout = &m->network.layout;
-    created->condition = m->network.condition;
+    created->condition = m->network.shape.condition;
     *model = created;
     return FMATCH_OK;
 }
@@ -272,10 +216,10 @@ static fmatch_status create(fmatch_model **model, fmatch_context *context,
 static fmatch_status create_checked(fmatch_model **model, fmatch_context *context,
                                     const fmatch_mlp_config *config, struct path *path)
 {
-    int32_t widths[MLP_HIDDEN_LAYERS_MAX];
+    struct mlp_shape shape;
     RETURN_IF_FAILED(check_config(config));
-    RETURN_IF_FAILED(check_widths(config, widths));
-    return create(model, context, config, widths, path);
+    RETURN_IF_FAILED(mlp_shape_read(&shape, config));
+    return create(model, context, config, &shape, path);
 }
 
 static fmatch_status check_handles(fmatch_model **model, const fmatch_context *context)
@@ -313,36 +257,25 @@ fmatch_status fmatch_model_create_mlp(fmatch_model **model, fmatch_context *cont
     return FMATCH_OK;
 }
 
-void mlp_model_describe(const fmatch_model *model, fmatch_mlp_config *config, int32_t *widths)
+void mlp_model_describe(const fmatch_model *model, fmatch_mlp_config *config)
 {
     const struct mlp_model *m = (const struct mlp_model *)model;
-    for (int32_t l = 0; l < m->network.layers - 1; l++)
-        widths[l] = m->network.layer[l].out;
-    *config =
-        (fmatch_mlp_config){.struct_size = sizeof *config,
-                            .dim = model->dim,
-                            .hidden_layers = m->network.layers - 1,
-                            .hidden_widths = widths,
-                            .activation = m->network.activation,
-                            .prediction = model->prediction,
-                            .path = path_config(model->path),
-                            .condition_dim = model->condition.columns,
-                            .classes = model->condition.classes,
-                            .embedding_dim = model->condition.embedding,
-                            .null_condition = model->condition.null ? FMATCH_NULL_CONDITION_ACCEPTED
-                                                                    : FMATCH_NULL_CONDITION_REFUSED,
-                            .data_mean = m->mean,
-                            .data_std = m->std,
-                            .noise = m->default_noise ? NULL : model->noise};
+    *config = (fmatch_mlp_config){.struct_size = sizeof *config,
+                                  .prediction = model->prediction,
+                                  .path = path_config(model->path),
+                                  .data_mean = m->mean,
+                                  .data_std = m->std,
+                                  .noise = m->default_noise ? NULL : model->noise};
+    mlp_shape_describe(&m->network.shape, config);
 }
 
 static fmatch_status mlp_model_copy(fmatch_model **copy, const fmatch_model *model)
 {
     fmatch_mlp_config config;
-    int32_t widths[MLP_HIDDEN_LAYERS_MAX];
-    mlp_model_describe(model, &config, widths);
+    mlp_model_describe(model, &config);
     fmatch_model *created;
-    RETURN_IF_FAILED(create(&created, model->context, &config, widths, model->path));
+    RETURN_IF_FAILED(
+        create(&created, model->context, &config, &mlp_model_network(model)->shape, model->path));
     struct model_view view = {.model = model};
     model_view_begin(&view);
     memcpy(parameter_store_first(&created->store), view.snapshot->values,

@@ -9,13 +9,8 @@
 const struct mlp *mlp_model_network(const fmatch_model *model);
 
 /* The configuration that gives a model like this one, but for its parameters. Arrays are the
- * model's own, except that hidden_widths is `widths`, of MLP_HIDDEN_LAYERS_MAX. */
-void mlp_model_describe(const fmatch_model *model, fmatch_mlp_config *config, int32_t *widths);
-
-fmatch_status mlp_config_check_condition(const fmatch_mlp_config *config);
-
-/* How a network of this configuration, whose numbers are in range, sees a condition. */
-struct condition mlp_config_condition(const fmatch_mlp_config *config);
+ * model's own. */
+void mlp_model_describe(const fmatch_model *model, fmatch_mlp_config *config);
 
 /* The noise in the coordinates of the network, to be released; UNSUPPORTED where there is no source
  * for it, which is noise of the caller's own in a model that standardises. */

@@ -4,7 +4,7 @@
 #ifndef TRAIN_GRADIENT_H
 #define TRAIN_GRADIENT_H
 
-#include "model/mlp.h"
+#include "model/mlp_tape.h"
 #include "train/batch.h"
 #include "train/loss.h"
 

@@ -717,7 +717,7 @@ static void mixture_that_is_not_in_the_file_gets_no_memory(void **state)
                         "\"data_offsets\":[80,262224]}",
                 NETWORK_SIZE + 4 * 65536);
     fmatch_model *model;
-    world->ledger.fail_at = world->ledger.calls + 4; /* what opening takes, and no more */
+    world->ledger.fail_at = world->ledger.calls + 6; /* what opening and the layout take */
     expect_status(fmatch_model_load(&model, context_of(state), path), FMATCH_ERROR_FORMAT);
     expect_detail(path, "flowmatch.noise.means");
     world->ledger.fail_at = 0;

@@ -937,7 +937,8 @@ static void each_setting_must_be_known(void **state)
         {"dim", "1", NULL, {"", "0", "-1", "x", "1.0", "0x1", "1e0", "65537", "4294967297"}},
         {"dim", "1", "net.0.weight", {"2", "65536"}},
         {"hidden_widths", "2", NULL, {",", "2,", ",2", "2,,2", "x", "2;2", "-2", "2 ", "2.0"}},
-        {"hidden_widths", "2", "net.0.weight", {"", "0", "1", "3", "65536", "65537", "3,2"}},
+        {"hidden_widths", "2", "net.0.weight", {"", "1", "3", "65536", "3,2"}},
+        {"hidden_widths", "2", NULL, {"0", "65537", "2,0"}},
         {"hidden_widths", "2", "net.2.weight", {"2,2", "2,3"}},
         {"hidden_widths", "2", "net.4.weight", {"2,1"}},
         {"activation", "gelu", NULL, {"", "GELU", "gel", "gelu_", "swish", "0"}},
@@ -957,7 +958,7 @@ static void each_setting_must_be_known(void **state)
             replace_in_header(&image, saved, changed);
             write_image(&image);
             expect_refused(state, FMATCH_ERROR_FORMAT, changed);
-            expect_detail(path, cases[i].word ? cases[i].word : key);
+            expect_detail(path, cases[i].word ? cases[i].word : cases[i].key);
         }
 }
 
@@ -992,6 +993,123 @@ static void conditions_are_kept(void **state)
     write_image(&image);
     expect_refused(state, FMATCH_ERROR_FORMAT, "more classes than vectors");
     expect_detail("embedding.weight");
+}
+
+/* A network of everything that version 3 of the file can say; two hidden layers of its own. */
+static fmatch_model *make_rich(fmatch_context *context)
+{
+    static const int32_t widths[] = {4, 3, 4},
+                         activations[] = {FMATCH_ACTIVATION_SILU, FMATCH_ACTIVATION_GELU_TANH,
+                                          FMATCH_ACTIVATION_SELU};
+    static const float mean[] = {7, 0.1f, -3}, std[] = {8, 0.3f, 1e-3f};
+    fmatch_mlp_config config;
+    fmatch_mlp_config_init(&config);
+    config.dim = 2;
+    config.hidden_layers = 3;
+    config.hidden_widths = widths;
+    config.activations = activations;
+    config.time_features = FMATCH_TIME_FEATURES_FOURIER;
+    config.time_frequencies = 5;
+    config.residual_layers = 2;
+    config.normalisation = FMATCH_NORMALISATION_LAYER;
+    config.output_init = FMATCH_OUTPUT_INIT_ZERO;
+    config.condition_dim = 3;
+    config.classes = 2;
+    config.null_condition = FMATCH_NULL_CONDITION_ACCEPTED;
+    config.condition_mean = mean;
+    config.condition_std = std;
+    fmatch_model *model;
+    expect_ok(fmatch_model_create_mlp(&model, context, &config));
+    int64_t count;
+    float *values = read_parameters(model, &count);
+    fill_scattered(values, count, -1, 1, 5); /* the beginning says little: zeros and ones */
+    write_parameters(model, values);
+    free(values);
+    return model;
+}
+
+static void networks_are_kept(void **state)
+{
+    fmatch_model *model = make_rich(context_of(state)), *loaded;
+    expect_ok(fmatch_model_save(model, path));
+    static struct image first, second;
+    read_image(&first);
+    static const char *const settings[] = {
+        "\"flowmatch.version\":\"3\"",         "\"flowmatch.activations\":\"silu,gelu_tanh,selu\"",
+        "\"flowmatch.time_features\":\"1\"",   "\"flowmatch.time_frequencies\":\"5\"",
+        "\"flowmatch.residual_layers\":\"2\"", "\"flowmatch.normalisation\":\"1\"",
+        "\"flowmatch.output_init\":\"1\"",     "\"flowmatch.condition_mean\":{",
+        "\"flowmatch.condition_std\":{",       "\"net.7.bias\":{",
+    };
+    for (size_t i = 0; i < COUNT(settings); i++)
+        expect_that(count_in_header(&first, settings[i]) == 1, "%s is not once in %s", settings[i],
+                    header_text(&first));
+    expect_ok(fmatch_model_load(&loaded, context_of(state), path));
+    const float x[] = {1, 2, 3, 4, 5, 6}, t[] = {0, 0.3f, 1};
+    const float condition[] = {0, 1, 2, 1, -1, 0, NAN, 0, 0};
+    float v[6], again[6];
+    expect_ok(fmatch_model_evaluate(model, 3, x, t, condition, v));
+    expect_ok(fmatch_model_evaluate(loaded, 3, x, t, condition, again));
+    expect_same_bits(v, again, 6, "loaded");
+    expect_ok(fmatch_model_save(loaded, path));
+    read_image(&second);
+    expect_same_image(&first, &second, "the second save");
+    fmatch_model_destroy(&loaded);
+    fmatch_model_destroy(&model);
+}
+
+/* Each in the place of what a whole file has. */
+static void bad_networks_are_refused(void **state)
+{
+    static const struct {
+        const char *saved, *wrong, *word;
+    } cases[] = {
+        {"activations\":\"silu,gelu_tanh,selu\"", "activations\":\"silu,gelu_tanh\"",
+         "activations"},
+        {"activations\":\"silu,gelu_tanh,selu\"", "activations\":\"silu,gelu_tanh,selu,\"",
+         "activations"},
+        {"activations\":\"silu,gelu_tanh,selu\"", "activations\":\"silu,gelu_tan,selu\"",
+         "activations"},
+        {"activations\":\"silu,gelu_tanh,selu\"", "activations\":\"silu,,selu\"", "activations"},
+        {"activations\":\"silu,gelu_tanh,selu\"", "activations\":\"\"", "activations"},
+        {"activations\":\"silu,gelu_tanh,selu\"", "activations\":\"selu,selu,selu,selu\"",
+         "activations"},
+        {"time_features\":\"1\"", "time_features\":\"2\"", "time_features"},
+        {"time_features\":\"1\"", "time_features\":\"0\"", "time_frequencies"},
+        {"time_features\":\"1\"", "time_features\":\"x\"", "flowmatch.time_features"},
+        {"time_frequencies\":\"5\"", "time_frequencies\":\"65\"", "time_frequencies"},
+        {"time_frequencies\":\"5\"", "time_frequencies\":\"64\"", "net.0.weight"},
+        {"residual_layers\":\"2\"", "residual_layers\":\"1\"", "hidden_widths[1]"},
+        {"residual_layers\":\"2\"", "residual_layers\":\"99\"", "residual_layers"},
+        {"residual_layers\":\"2\"", "residual_layers\":\"-1\"", "flowmatch.residual_layers"},
+        {"normalisation\":\"1\"", "normalisation\":\"2\"", "normalisation"},
+        {"normalisation\":\"1\"", "normalisation\":\"0\"", "net.2.weight"},
+        {"output_init\":\"1\"", "output_init\":\"7\"", "output_init"},
+        {"\"net.1.weight\"", "\"net.1.gain\"", "net.1.weight"},
+        {"\"net.4.bias\"", "\"net.4.shift\"", "net.4.bias"},
+        {"\"flowmatch.condition_mean\"", "\"flowmatch.condition_mode\"", "condition_mean"},
+        {"\"flowmatch.condition_std\"", "\"flowmatch.condition_dev\"", "condition_std"},
+    };
+    static struct image whole, image;
+    fmatch_model *model = make_rich(context_of(state));
+    expect_ok(fmatch_model_save(model, path));
+    fmatch_model_destroy(&model);
+    read_image(&whole);
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        image = whole;
+        replace_in_header(&image, cases[i].saved, cases[i].wrong);
+        write_image(&image);
+        expect_refused(state, FMATCH_ERROR_FORMAT, cases[i].wrong);
+        expect_detail(path, cases[i].word);
+    }
+    const float zero = 0;
+    image = whole;
+    const size_t at = (size_t)(data_of(&image) - image.bytes) +
+                      (size_t)find_array(&image, "flowmatch.condition_std").begin;
+    memcpy(image.bytes + at + sizeof zero, &zero, sizeof zero);
+    write_image(&image);
+    expect_refused(state, FMATCH_ERROR_FORMAT, "a deviation of 0");
+    expect_detail(path, "config->condition_std[1]");
 }
 
 /* All kinds of path that can be saved, with numbers that no short decimal holds. */
@@ -1101,7 +1219,7 @@ static void bad_path_settings_are_refused(void **state)
 
 static void a_newer_version_is_refused_as_such(void **state)
 {
-    static const char *const newer[] = {"3", "10", "999999"};
+    static const char *const newer[] = {"4", "10", "999999"};
     static struct image whole, image;
     save_full(state, &whole);
     for (size_t i = 0; i < COUNT(newer); i++) {
@@ -1582,6 +1700,8 @@ int main(void)
         folder_test(each_setting_must_be_there),
         folder_test(each_setting_must_be_known),
         folder_test(conditions_are_kept),
+        folder_test(networks_are_kept),
+        folder_test(bad_networks_are_refused),
         folder_test(paths_are_kept),
         folder_test(toys_as_noise_are_kept),
         folder_test(bad_path_settings_are_refused),

@@ -37,7 +37,22 @@ struct state {
 
 enum { BATCH = 256, DIM = 2 };
 
-static struct state *make_state(int32_t threads, int32_t matmul)
+/* A network of everything that may want memory of its own. */
+static fmatch_model *make_network(fmatch_context *context)
+{
+    fmatch_mlp_config config;
+    fmatch_mlp_config_init(&config);
+    config.dim = DIM;
+    config.hidden_layers = 3;
+    config.time_features = FMATCH_TIME_FEATURES_FOURIER;
+    config.residual_layers = 2;
+    config.normalisation = FMATCH_NORMALISATION_LAYER;
+    fmatch_model *model;
+    expect_ok(fmatch_model_create_mlp(&model, context, &config));
+    return model;
+}
+
+static struct state *make_state_of(int32_t threads, int32_t matmul, bool plain)
 {
     struct state *s = calloc(1, sizeof *s);
     fmatch_allocator allocator = ledger_allocator(&s->ledger);
@@ -50,10 +65,16 @@ static struct state *make_state(int32_t threads, int32_t matmul)
     static const float weights[] = {0.5f, 0.5f}, means[] = {-1, 0, 1, 0}, stds[] = {1, 1, 1, 1};
     expect_ok(fmatch_source_create_gaussian_mixture(&s->target, s->context, DIM, 2, weights, means,
                                                     stds));
-    s->model = make_mlp(s->context, DIM, 2, 64, FMATCH_ACTIVATION_GELU, 1);
+    s->model = plain ? make_mlp(s->context, DIM, 2, 64, FMATCH_ACTIVATION_GELU, 1)
+                     : make_network(s->context);
     s->trainer = make_trainer(s->model, make_adam(s->context, 1e-3), s->target, BATCH, 1);
     s->sampler = make_sampler(s->model, FMATCH_SOLVER_RK4, 3, 0, 1);
     return s;
+}
+
+static struct state *make_state(int32_t threads, int32_t matmul)
+{
+    return make_state_of(threads, matmul, true);
 }
 
 static void free_state(struct state *s)
@@ -127,6 +148,27 @@ static void run_batch_allocates_nothing_after_the_first(void **state)
         expect_that(s->ledger.calls == before, "evaluate_batch allocated");
         free_state(s);
     }
+}
+
+static void a_network_of_everything_allocates_no_more(void **state)
+{
+    (void)state;
+    enum { N = 300 };
+    float *x = floats(N * DIM);
+    for (int32_t threads = 1; threads <= 2; threads++) {
+        struct state *s = make_state_of(threads, FMATCH_MATMUL_AUTO, false);
+        const fmatch_batch batch = {.struct_size = sizeof batch, .n = BATCH, .target = x};
+        expect_ok(fmatch_trainer_run_batch(s->trainer, &batch, NULL));
+        expect_ok(fmatch_sampler_draw(s->sampler, 1, 0, N, NULL, x));
+        const int64_t before = s->ledger.calls;
+        for (int i = 1; i <= 20; i++)
+            expect_ok(fmatch_trainer_run_batch(s->trainer, &batch, NULL));
+        expect_ok(fmatch_sampler_draw(s->sampler, 2, 0, N, NULL, x));
+        expect_that(s->ledger.calls == before, "%d threads: %lld allocations", (int)threads,
+                    (long long)(s->ledger.calls - before));
+        free_state(s);
+    }
+    free(x);
 }
 
 static void a_sampler_allocates_nothing_after_its_first_call(void **state)
@@ -211,6 +253,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_run_allocates_nothing_after_its_first_step),
         cmocka_unit_test(run_batch_allocates_nothing_after_the_first),
+        cmocka_unit_test(a_network_of_everything_allocates_no_more),
         cmocka_unit_test(a_sampler_allocates_nothing_after_its_first_call),
         cmocka_unit_test(a_step_takes_no_lock_at_one_thread),
         cmocka_unit_test(a_sampler_takes_no_lock_at_one_thread),

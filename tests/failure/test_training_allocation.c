@@ -107,6 +107,7 @@ static fmatch_status make_target(fmatch_source **target, fmatch_context *context
 
 static fmatch_status make_model(struct holdings *h, fmatch_context *context, bool stored)
 {
+    static const float deviation = 2;
     RETURN_IF_FAILED(make_target(&h->target, context, stored));
     fmatch_path_config path;
     fmatch_path_config_init(&path);
@@ -116,8 +117,12 @@ static fmatch_status make_model(struct holdings *h, fmatch_context *context, boo
     fmatch_mlp_config config;
     fmatch_mlp_config_init(&config);
     config.dim = DIM;
-    config.hidden_layers = 1;
+    config.hidden_layers = 2;
     config.hidden_width = 5;
+    config.time_features = FMATCH_TIME_FEATURES_FOURIER;
+    config.residual_layers = 1;
+    config.normalisation = FMATCH_NORMALISATION_LAYER;
+    config.condition_std = &deviation;
     config.condition_dim = 1;
     config.classes = 2;
     config.null_condition = FMATCH_NULL_CONDITION_ACCEPTED;

@@ -47,6 +47,15 @@ def model_seeds():
     yield 'normal', safetensors(NETWORK, {**SETTINGS, 'noise': 'standard_normal'})
     yield 'linear', safetensors({'net.0.weight': [3, 4], 'net.0.bias': [3]},
                                 {**SETTINGS, 'dim': '3', 'hidden_widths': ''})
+    yield 'network', safetensors(
+        {'net.0.weight': [2, 8], 'net.0.bias': [2], 'net.1.weight': [2], 'net.1.bias': [2],
+         'net.3.weight': [2, 2], 'net.3.bias': [2], 'net.4.weight': [2], 'net.4.bias': [2],
+         'net.6.weight': [1, 2], 'net.6.bias': [1], 'embedding.weight': [3, 2],
+         'null_condition': [1], 'flowmatch.condition_mean': [2], 'flowmatch.condition_std': [2]},
+        {**SETTINGS, 'version': '3', 'hidden_widths': '2,2', 'activations': 'silu,elu',
+         'time_features': '1', 'time_frequencies': '2', 'residual_layers': '1',
+         'normalisation': '1', 'output_init': '1', 'condition_dim': '2', 'classes': '2',
+         'embedding_dim': '2', 'null_condition': '1'})
     yield 'state', safetensors(bare, None)
     yield 'double', safetensors(NETWORK, None, 'd', 'F64')
     yield 'half', safetensors(bare, None, 'e', 'F16')

@@ -15,9 +15,17 @@ SGD = dict(lr=0.05, momentum=0.9)
 ACTIVATIONS = [nn.GELU(), nn.GELU(approximate="tanh"), nn.ReLU(), nn.SiLU(), nn.Tanh(), nn.ELU(),
                nn.SELU(), nn.Softplus()]
 NAMES = ["gelu", "gelu_tanh", "relu", "silu", "tanh", "elu", "selu", "softplus"]
-NETS = [  # activation (fmatch_activation), dim, widths
+PLAIN = [  # activation (fmatch_activation), dim, widths
     (0, 1, [64, 64]), (3, 3, [17, 17, 17]), (1, 2, [12, 9]), (2, 2, [16, 16]), (4, 1, [10]),
     (5, 5, [8, 8]), (6, 2, [11, 7, 5]), (7, 1, [20, 20]), (0, 4, []), (0, 2, [5, 4, 3, 6, 7]),
+]
+#: Dimension, widths, activations, frequencies of Fourier features, layers of a residual block, and
+#: whether there is layer normalisation.
+NETS = [(dim, widths, [activation] * max(len(widths), 1), 0, 0, False)
+        for activation, dim, widths in PLAIN] + [
+    (2, [18, 11, 18, 13, 18, 9], [3, 0, 4, 7, 1, 6], 3, 2, True),
+    (3, [10, 10, 10], [4, 3, 0], 2, 1, False),
+    (1, [16, 16], [0, 3], 0, 0, True),
 ]
 
 
@@ -26,15 +34,43 @@ def single(tensor):
     return tensor.to(torch.float32).to(torch.float64)
 
 
-def make_net(activation, dim, widths):
-    sizes = [dim + 1] + widths + [dim]
-    layers = []
-    for i, (inputs, outputs) in enumerate(zip(sizes, sizes[1:])):
-        layers += [nn.Linear(inputs, outputs)] + [ACTIVATIONS[activation]] * (i + 1 < len(sizes) - 1)
-    net = nn.Sequential(*layers).to(torch.float64)
+class Net(nn.Module):
+    """The modules stand in an nn.Sequential, which names them; a residual block needs its own
+    forward."""
+
+    def __init__(self, dim, widths, activations, frequencies, residual, norm):
+        super().__init__()
+        self.frequencies, self.residual = frequencies, residual
+        modules, inputs = [], (2 * frequencies or 1) + dim
+        for width, activation in zip(widths, activations):
+            modules += [nn.Linear(inputs, width)] + [nn.LayerNorm(width)] * norm
+            modules += [ACTIVATIONS[activation]]
+            inputs = width
+        self.net = nn.Sequential(*modules, nn.Linear(inputs, dim))
+        self.modules_of_layer = 2 + norm
+
+    def forward(self, t, x):
+        features = [t]
+        if self.frequencies:
+            features = [f(k * torch.pi * t) for k in range(1, self.frequencies + 1)
+                        for f in (torch.cos, torch.sin)]
+        a, kept = torch.cat(features + [x], 1), None
+        for layer in range(len(self.net) // self.modules_of_layer):
+            for module in self.net[layer * self.modules_of_layer:(layer + 1) * self.modules_of_layer]:
+                a = module(a)
+            if self.residual and layer % self.residual == 0:
+                kept = a = a if layer == 0 else a + kept
+        return self.net[-1](a)
+
+
+def make_net(*shape):
+    net = Net(*shape).to(torch.float64)
     with torch.no_grad():
         for p in net.parameters():
             p.copy_(single(p))
+            if shape[-1]:  # gains and biases that are not 1 and 0
+                p.add_(single(0.2 * torch.randn(p.shape)))
+                p.copy_(single(p))
     return net
 
 
@@ -45,7 +81,7 @@ def flat(tensors):
 def loss_of(net, batch):
     x0, x1, t = batch
     x = (1 - t) * x0 + t * x1
-    return ((net(torch.cat([t, x], 1)) - (x1 - x0)) ** 2).mean()
+    return ((net(t, x) - (x1 - x0)) ** 2).mean()
 
 
 def train(net, start, optimizer, batches):
@@ -121,15 +157,16 @@ def main():
     print("/* Written by make_pytorch_golden.py; not to be edited. */")
     print("/* clang-format off */")
     rows, problems = [], []
-    for i, (activation, dim, widths) in enumerate(NETS):
+    for i, shape in enumerate(NETS):
+        dim, widths, activations, frequencies, residual, norm = shape
         torch.manual_seed(100 + i)
-        net = make_net(activation, dim, widths)
+        net = make_net(*shape)
         start = flat(net.parameters()).clone()
         batches = [(single(torch.randn(ROWS, dim)), single(1.5 * torch.randn(ROWS, dim) + 0.5),
                     single(torch.rand(ROWS, 1))) for _ in range(STEPS)]
         problems.append((net, start, batches))
         x, t = single(2 * torch.randn(ROWS, dim)), single(torch.rand(ROWS, 1))
-        output = net(torch.cat([t, x], 1))
+        output = net(t, x)
         loss = loss_of(net, batches[0])
         loss.backward()
         gradient = flat(p.grad for p in net.parameters())
@@ -142,9 +179,13 @@ def main():
         for name, values in arrays.items():
             c_array("golden_%d_%s" % (i, name), values,
                     name not in ("output", "gradient", "adam", "sgd"))
-        rows.append('    {"%s", %d, %d, %d, {%s}, %d, %.17g,\n     %s},' % (
-            NAMES[activation] + " " + "-".join(map(str, [dim + 1] + widths + [dim])), activation, dim,
-            len(widths), ", ".join(map(str, widths or [0])), len(start), loss.item(),
+        sizes = [(2 * frequencies or 1) + dim] + widths + [dim]
+        name = " ".join([NAMES[activations[0]], "-".join(map(str, sizes))]
+                        + ["fourier %d" % frequencies] * (frequencies > 0)
+                        + ["residual %d" % residual] * (residual > 0) + ["norm"] * norm)
+        rows.append('    {"%s", %d, %d, {%s}, {%s}, %d, %d, %d, %d, %.17g,\n     %s},' % (
+            name, dim, len(widths), ", ".join(map(str, widths or [0])),
+            ", ".join(map(str, activations)), frequencies, residual, norm, len(start), loss.item(),
             ", ".join("golden_%d_%s" % (i, name) for name in arrays)))
     print("enum { GOLDEN_ROWS = %d, GOLDEN_STEPS = %d };" % (ROWS, STEPS))
     print("static const struct golden goldens[] = {")

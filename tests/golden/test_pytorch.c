@@ -3,8 +3,9 @@
 
 struct golden {
     const char *name;
-    int32_t activation, dim, layers;
-    int32_t widths[5];
+    int32_t dim, layers;
+    int32_t widths[6], activations[6];
+    int32_t frequencies, residual, norm;
     int64_t count;
     double loss; /* of the first batch */
     const float *parameters, *x, *t, *output, *noise, *target, *times, *gradient, *adam, *sgd;
@@ -30,7 +31,11 @@ static fmatch_model *make_golden(fmatch_context *context, const struct golden *g
     config.dim = golden->dim;
     config.hidden_layers = golden->layers;
     config.hidden_widths = golden->widths;
-    config.activation = golden->activation;
+    config.activations = golden->activations;
+    config.time_features = golden->frequencies > 0;
+    config.time_frequencies = golden->frequencies;
+    config.residual_layers = golden->residual;
+    config.normalisation = golden->norm;
     fmatch_model *model;
     expect_ok(fmatch_model_create_mlp(&model, context, &config));
     assert_int_equal(fmatch_model_count_parameters(model), golden->count);
@@ -211,7 +216,7 @@ static void every_activation_is_covered(void **state)
     for (int32_t activation = 0; activation < ACTIVATIONS; activation++) {
         bool found = false;
         for (size_t g = 0; g < COUNT(goldens); g++)
-            found = found || (goldens[g].activation == activation && goldens[g].layers > 0);
+            found = found || (goldens[g].activations[0] == activation && goldens[g].layers > 0);
         expect_that(found, "no golden values for %s", activation_name(activation));
     }
 }

@@ -52,6 +52,42 @@ def test_network_agrees_with_numpy():
     np.testing.assert_allclose(v, gelu_network(model.parameters, x, t), atol=1e-6)
 
 
+def norm_of(h, gain, bias):
+    h = h - h.mean(1, keepdims=True)
+    return gain * h / np.sqrt((h ** 2).mean(1, keepdims=True) + 1e-5) + bias
+
+
+def test_a_network_of_everything_agrees_with_numpy():
+    """Two frequencies, layer normalisation, a block of two layers, three activations."""
+    activations = {'silu': lambda z: z / (1 + np.exp(-z)), 'tanh': np.tanh,
+                   'relu': lambda z: np.maximum(z, 0)}
+    model = fm.Model.mlp(2, hidden_widths=[6, 4, 6], activations=list(activations),
+                         time_features='fourier', time_frequencies=2, residual_layers=2,
+                         normalisation='layer', condition_dim=1, condition_mean=[3],
+                         condition_std=[0.5], seed=7)
+    p = model.parameters
+    generator = np.random.default_rng(3)
+    p.update({name: generator.normal(size=p.shape(name)) for name in p})
+    x, t = generator.normal(size=(9, 2)), np.linspace(0, 1, 9)
+    condition = generator.normal(size=(9, 1))
+    h = np.column_stack([np.cos(np.pi * t), np.sin(np.pi * t), np.cos(2 * np.pi * t),
+                         np.sin(2 * np.pi * t), x, (condition - 3) / 0.5])
+    kept = None
+    for layer, activate in enumerate(activations.values()):
+        linear, norm = f'net.{3 * layer}', f'net.{3 * layer + 1}'
+        z = h @ p[linear + '.weight'].T.astype(float) + p[linear + '.bias']
+        h = activate(norm_of(z, p[norm + '.weight'], p[norm + '.bias']))
+        kept = h if layer == 0 else kept
+    wanted = (h + kept) @ p['net.9.weight'].T + p['net.9.bias']
+    np.testing.assert_allclose(model.evaluate(x, t, condition), wanted, rtol=1e-4, atol=2e-5)
+
+
+def test_an_output_of_zeros():
+    model = fm.Model.mlp(2, zero_output=True)
+    assert not model.evaluate([[1, 2]], 0.5).any()
+    assert fm.Model.mlp(2, zero_output=False).evaluate([[1, 2]], 0.5).all()
+
+
 def test_one_time_for_all_rows(network):
     x = [-1.0, 0.0, 2.0]
     assert np.array_equal(network.evaluate(x, 0.25), network.evaluate(x, [0.25] * 3))
@@ -218,6 +254,16 @@ def test_load_of_a_damaged_file(tmp_path, network):
     (lambda: fm.Model.mlp(1, hidden_layers=2, hidden_widths=[3]), ValueError, 'reshape'),
     (lambda: fm.Model.mlp(1, activation='swish'), fm.ArgumentError, "'swish'.*'silu'"),
     (lambda: fm.Model.mlp(1, preset='best'), fm.ArgumentError, "'best'"),
+    (lambda: fm.Model.mlp(1, hidden_widths=[2, 3], residual_layers=1), fm.ArgumentError,
+     r'hidden_widths\[0\] is 2 .*hidden_widths\[1\] is 3'),
+    (lambda: fm.Model.mlp(1, hidden_layers=2, activations=['elu']), fm.ShapeError, '1 names'),
+    (lambda: fm.Model.mlp(1, activations=['elu', 'mish']), fm.ArgumentError, "'mish'"),
+    (lambda: fm.Model.mlp(1, time_features='sine'), fm.ArgumentError, "'sine'.*'fourier'"),
+    (lambda: fm.Model.mlp(1, time_frequencies=3), fm.ArgumentError, 'time_frequencies is 3'),
+    (lambda: fm.Model.mlp(1, normalisation='batch'), fm.ArgumentError, "'batch'.*'layer'"),
+    (lambda: fm.Model.mlp(1, condition_dim=2, condition_std=[1]), fm.ShapeError, 'condition_std'),
+    (lambda: fm.Model.mlp(1, condition_dim=1, condition_std=[0]), fm.ArgumentError,
+     r'condition_std\[0\] is 0'),
     (lambda: fm.Model.mlp(1, seed=-1), fm.ArgumentError, 'seed is -1'),
     (lambda: fm.Model.mlp(2, data_mean=[0]), fm.ShapeError, r'data_mean has shape \(1,\)'),
     (lambda: fm.Model.mlp(2, noise=fm.Source.normal(3)), fm.ShapeError, ''),

@@ -28,8 +28,9 @@ POLYNOMIALS = '''
     activate_gelu_with_derivative activate_gelu_tanh_with_derivative activate_silu_with_derivative
     activate_hyperbolic_tangent_with_derivative activate_elu_with_derivative
     activate_selu_with_derivative activate_softplus_with_derivative
-    adam_kernel sgd_kernel approach_kernel add_scaled_kernel'''.split()
-PLAIN = 'add_kernel multiply_kernel add_rows_kernel'.split()
+    adam_kernel sgd_kernel approach_kernel add_scaled_kernel multiply_add_kernel
+    project_row'''.split()
+PLAIN = 'add_kernel multiply_kernel add_rows_kernel sum_row'.split()
 #: Loops that select instead of computing.
 SELECTIONS = {'activate_relu': r'v?(and|max|cmp\w*)ps', 'activate_relu_with_derivative':
               r'v?(and|max|cmp\w*)ps'}

@@ -681,6 +681,48 @@ static void updates_do_not_depend_on_the_place(void **state)
     }
 }
 
+/* ---- normalisation of a row ---- */
+
+enum { ROW_MAX = 70 };
+
+/* z with a mean far from 0, and d, from formulas in double. A row's sums are of its own elements,
+ * whatever stands behind them. */
+static void rows_are_normalised(void **state)
+{
+    (void)state;
+    for (size_t k = 0; k < COUNT(sets); k++) {
+        const struct vector_kernels *kernels = kernels_of(sets[k].set);
+        for (int n = 1; kernels && n <= ROW_MAX; n++) {
+            float z[ROW_MAX + 1], y[ROW_MAX], d[ROW_MAX], in_place[ROW_MAX + 1];
+            double mean = 0, variance = 0, mean_d = 0, mean_dy = 0;
+            for (int i = 0; i <= ROW_MAX; i++)
+                z[i] = 5 + 3 * gradient(1, i);
+            for (int i = 0; i < n; i++)
+                mean += (double)z[i] / n;
+            for (int i = 0; i < n; i++)
+                variance += (z[i] - mean) * (z[i] - mean) / n;
+            const double r = 1 / sqrt(variance + 1e-5);
+            for (int i = 0; i < n; i++) {
+                d[i] = gradient(2, i);
+                mean_d += (double)d[i] / n;
+                mean_dy += d[i] * (z[i] - mean) * r / n;
+            }
+            const float seen_r = kernels->normalise(n, 1e-5f, z, y);
+            expect_near("r", sets[k].name, n, (float)(seen_r / r), 1, 2e-6);
+            memcpy(in_place + 1, z, sizeof z - sizeof *z);
+            assert_true(kernels->normalise(n, 1e-5f, in_place + 1, in_place + 1) == seen_r);
+            kernels->normalise_slope(n, seen_r, y, d);
+            for (int i = 0; i < n; i++) {
+                const double wanted = (z[i] - mean) * r;
+                expect_near("y", sets[k].name, i, y[i], wanted, 3e-6 * r);
+                expect_near("d", sets[k].name, i, (float)(d[i] / r),
+                            gradient(2, i) - mean_d - wanted * mean_dy, 3e-6 * fmax(1, r));
+                assert_true(same_float(in_place[1 + i], y[i]));
+            }
+        }
+    }
+}
+
 /* ---- choice of the instruction set ---- */
 
 static void instruction_sets_are_found(void **state)
@@ -710,6 +752,7 @@ int main(void)
         cmocka_unit_test(approach_follows_its_formula),
         cmocka_unit_test(square_sum_is_exact_and_finite_with_its_elements),
         cmocka_unit_test(updates_do_not_depend_on_the_place),
+        cmocka_unit_test(rows_are_normalised),
         cmocka_unit_test(instruction_sets_are_found),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,6 +10,7 @@ import numpy as np
 from . import _library
 from ._arrays import address, bounded, conditions_of, path_bytes, rows_of, times_of, view, with_shape
 from ._calls import guarded
+from ._errors import shape_error
 from ._handle import PRESETS, Handle, new_config, number_of
 from ._library import library
 from .context import Context, default_context
@@ -18,6 +19,8 @@ from .source import Source
 
 ACTIVATIONS = {'gelu': 0, 'gelu_tanh': 1, 'relu': 2, 'silu': 3, 'tanh': 4, 'elu': 5, 'selu': 6,
                'softplus': 7}
+TIME_FEATURES = {'raw': 0, 'fourier': 1}
+NORMALISATIONS = {'none': 0, 'layer': 1}
 
 #: velocity(x, t), or velocity(x, t, condition) where there are conditions, returns v [n, dim] for
 #: x [n, dim] at times t [n].
@@ -91,7 +94,11 @@ class Model(Handle):
             noise: Optional[Source] = None, condition_dim: Optional[int] = None,
             classes: Optional[int] = None, embedding_dim: Optional[int] = None,
             null_condition: Optional[bool] = None, path: Optional[Path] = None,
-            prediction: Optional[str] = None, preset: str = 'recommended',
+            prediction: Optional[str] = None, activations: Optional[Sequence[str]] = None,
+            time_features: Optional[str] = None, time_frequencies: Optional[int] = None,
+            residual_layers: Optional[int] = None, normalisation: Optional[str] = None,
+            zero_output: Optional[bool] = None, condition_mean: Any = None,
+            condition_std: Any = None, preset: str = 'recommended',
             context: Optional[Context] = None) -> 'Model':
         """A multilayer perceptron with input [t, x, condition].
 
@@ -114,6 +121,16 @@ class Model(Handle):
             path: the Path that it is trained and sampled on. Default linear.
             prediction: what the network's output is: 'velocity' where not given, 'data' or
                 'noise'.
+            activations: one for each hidden layer, instead of `activation`.
+            time_features: how the network sees t: 'raw' where not given, or 'fourier': cos(k pi t)
+                and sin(k pi t) for k = 1 to time_frequencies, 3 where not given.
+            residual_layers: every this many hidden layers behind the first add what they were
+                given to what they give. Default 0: none do.
+            normalisation: 'none' where not given, or 'layer': torch.nn.LayerNorm between every
+                hidden layer and its activation.
+            zero_output: whether the output layer begins with zeros.
+            condition_mean, condition_std: [condition_dim]: the network sees (condition - mean) /
+                std; a label's are not used.
             preset: 'recommended', or 'plain', which never changes.
         """
         widths = None
@@ -122,8 +139,22 @@ class Model(Handle):
             if hidden_layers is None:
                 hidden_layers = widths.size
             widths = widths.reshape(bounded('hidden_layers', hidden_layers, ctypes.c_int32))
+        given = None
+        if activations is not None:
+            given = np.array([number_of('activations', ACTIVATIONS, name) for name in activations],
+                             np.int32)
+            if hidden_layers is None:
+                hidden_layers = len(given)
+            if len(given) != hidden_layers:
+                raise shape_error(f'activations has {len(given)} names; there are '
+                                  f'{hidden_layers} hidden layers')
         mean = None if data_mean is None else with_shape('data_mean', data_mean, (dim,))
         std = None if data_std is None else with_shape('data_std', data_std, (dim,))
+        columns = (condition_dim or 0,)
+        condition_mean = (None if condition_mean is None
+                          else with_shape('condition_mean', condition_mean, columns))
+        condition_std = (None if condition_std is None
+                         else with_shape('condition_std', condition_std, columns))
         config = new_config(
             _library.MlpConfig, library.fmatch_mlp_config_init_sized,
             number_of('preset', PRESETS, preset), dim=dim, hidden_layers=hidden_layers,
@@ -132,7 +163,13 @@ class Model(Handle):
             data_mean=address(mean), data_std=address(std), noise=noise and noise._address,
             condition_dim=condition_dim, classes=classes, embedding_dim=embedding_dim,
             null_condition=null_condition, path=pointer_of(path),
-            prediction=number_of('prediction', PREDICTIONS, prediction))
+            prediction=number_of('prediction', PREDICTIONS, prediction),
+            condition_mean=address(condition_mean), condition_std=address(condition_std),
+            activations=address(given),
+            time_features=number_of('time_features', TIME_FEATURES, time_features),
+            time_frequencies=time_frequencies, residual_layers=residual_layers,
+            normalisation=number_of('normalisation', NORMALISATIONS, normalisation),
+            output_init=zero_output)
         context = context or default_context()
         return cls(library.fmatch_model_create_mlp, context._address, byref(config),
                    kept=(context, noise, *kept_of(path)))
