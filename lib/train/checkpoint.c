@@ -198,7 +198,6 @@ struct checkpoint {
     struct optimizer_state optimizer;
     struct facts facts;
     fmatch_mlp_config model;
-    int32_t widths[MLP_HIDDEN_LAYERS_MAX];
     int32_t items;
     struct item item[ITEMS_MAX];
 };
@@ -284,7 +283,7 @@ static void add_settings(struct checkpoint *c)
 static void begin(struct checkpoint *c)
 {
     c->items = 0;
-    mlp_model_describe(c->trainer->model, &c->model, c->widths);
+    mlp_model_describe(c->trainer->model, &c->model);
     find_facts(c);
     add_fields(c);
     add_settings(c);
