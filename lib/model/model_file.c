@@ -87,6 +87,7 @@ static const struct {
     {"flowmatch.classes", offsetof(fmatch_mlp_config, classes)},
     {"flowmatch.embedding_dim", offsetof(fmatch_mlp_config, embedding_dim)},
     {"flowmatch.null_condition", offsetof(fmatch_mlp_config, null_condition)},
+    {"flowmatch.baseline", offsetof(fmatch_mlp_config, baseline)},
 };
 
 /* Settings of the path, doubles; 0 where they are left out. */

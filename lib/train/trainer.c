@@ -86,7 +86,8 @@ static fmatch_status reserve_rows(fmatch_trainer *trainer, int64_t rows, bool we
     shape.weighted = shape.weighted || weighted;
     struct gradient gradient;
     struct batch room;
-    RETURN_IF_FAILED(gradient_create(&gradient, trainer->network, &trainer->settings.loss,
+    RETURN_IF_FAILED(gradient_create(&gradient, trainer->network,
+                                     mlp_model_baseline(trainer->model), &trainer->settings.loss,
                                      trainer->model->context, most));
     const fmatch_status status = batch_create(&room, allocator_of(trainer), &shape, most);
     if (status != FMATCH_OK) {
@@ -237,6 +238,8 @@ static fmatch_status create(fmatch_trainer **trainer, fmatch_model *model,
     *settings = (struct settings){0};
     plan_batches(t, config);
     fmatch_status status = hold_parameters(t);
+    if (status == FMATCH_OK && target)
+        status = mlp_model_judge_target(model, target);
     if (status == FMATCH_OK)
         status = hold_pairs(t);
     if (status == FMATCH_OK)
