@@ -537,8 +537,12 @@ static void copies_and_files_keep_it(void **state)
     fmatch_source_destroy(&noise);
     expect_ok(fmatch_model_create_copy(&copy, model));
     expect_same_velocity(model, copy, "copy");
-    char path[64];
-    snprintf(path, sizeof path, "/tmp/test_baseline_%d.safetensors", (int)getpid());
+    const char *temporary = getenv("TMPDIR");
+    char path[3000];
+    snprintf(path, sizeof path, "%s/flowmatch-XXXXXX", temporary ? temporary : "/tmp");
+    const int descriptor = mkstemp(path);
+    assert_true(descriptor >= 0);
+    close(descriptor);
     expect_ok(fmatch_model_save(model, path));
     expect_ok(fmatch_model_load(&loaded, context_of(state), path));
     remove(path);
