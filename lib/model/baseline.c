@@ -155,16 +155,20 @@ static void take_off_columns(const struct coefficients *restrict c, int32_t n, i
 
 static bool all_equal(int32_t n, const float *t)
 {
-    int32_t different = 0;
-    for (int32_t i = 1; i < n; i++)
-        different |= t[i] != t[0];
-    return different == 0;
+    int32_t i = 1;
+    while (i < n && t[i] == t[0])
+        i++;
+    return i >= n;
 }
 
-static void spread(int32_t n, float *values)
+static void spread(int32_t n, struct coefficients *c)
 {
-    for (int32_t i = 1; i < n; i++)
-        values[i] = values[0];
+    for (int32_t i = 1; i < n; i++) {
+        c->mean[i] = c->mean[0];
+        c->scale[i] = c->scale[0];
+        c->offset[i] = c->offset[0];
+        c->gain[i] = c->gain[0];
+    }
 }
 
 fmatch_status baseline_take_off(const struct baseline *b, int64_t n, const float *t, const float *x,
@@ -182,12 +186,8 @@ fmatch_status baseline_take_off(const struct baseline *b, int64_t n, const float
             const int64_t offset = first * dim + j;
             columns = equal_columns(b, j);
             compute_coefficients(&b->column[j], one ? 1 : rows, &s, &w, &c);
-            if (one) {
-                spread(rows, c.mean);
-                spread(rows, c.scale);
-                spread(rows, c.offset);
-                spread(rows, c.gain);
-            }
+            if (one)
+                spread(rows, &c);
             take_off_columns(&c, rows, dim, columns, x + offset, seen + offset, rest + offset);
         }
     }

@@ -246,7 +246,7 @@ static void velocity_is_the_closed_form_before_training(void **state)
 
 static void samples_have_the_moments_of_the_data_before_training(void **state)
 {
-    enum { ROWS = 20000 };
+    enum { ROWS = 4000 };
     float *x = floats(ROWS * DIM);
     fmatch_source *noise = make_noise(context_of(state));
     for (size_t i = 0; i < COUNT(paths); i++)
@@ -262,7 +262,7 @@ static void samples_have_the_moments_of_the_data_before_training(void **state)
             config.noise = p->config.kind == FMATCH_PATH_LIPMAN ? NULL : noise;
             config.prediction = prediction;
             fmatch_model *model = make_model(context_of(state), &config);
-            fmatch_sampler *sampler = make_sampler(model, FMATCH_SOLVER_MIDPOINT, 200, 0, 1);
+            fmatch_sampler *sampler = make_sampler(model, FMATCH_SOLVER_MIDPOINT, 100, 0, 1);
             expect_ok(fmatch_sampler_draw(sampler, 7, 0, ROWS, NULL, x));
             for (int j = 0; j < DIM; j++) {
                 double mean = 0, square = 0;
@@ -270,7 +270,7 @@ static void samples_have_the_moments_of_the_data_before_training(void **state)
                     mean += x[r * DIM + j] / (double)ROWS;
                 for (int64_t r = 0; r < ROWS; r++)
                     square += pow(x[r * DIM + j] - mean, 2) / ROWS;
-                /* sqrt(1 / n) and sqrt(1 / 2n) of a deviation; 0.01 for 200 steps */
+                /* sqrt(1 / n) and sqrt(1 / 2n) of a deviation; 0.01 for 100 steps */
                 const double s = data_std[j], error = Z / sqrt((double)ROWS);
                 const double wider = p->config.kind == FMATCH_PATH_LIPMAN ? 1e-4 : 0;
                 expect_close(mean, data_mean[j], (error + 0.01) * s, "%s %d: mean %d", p->name,
@@ -449,6 +449,31 @@ static void gradients_match_central_differences(void **state)
         fmatch_trainer_destroy(&trainer);
         fmatch_model_destroy(&model);
     }
+    fmatch_source_destroy(&noise);
+}
+
+/* The loss of a batch is that of the model's own velocity, in standardised coordinates. */
+static void training_and_evaluation_agree(void **state)
+{
+    fmatch_source *noise = make_noise(context_of(state));
+    const struct batch_of_rows rows = make_rows();
+    fmatch_mlp_config config = base_config();
+    config.noise = noise;
+    config.output_init = FMATCH_OUTPUT_INIT_UNIFORM;
+    fmatch_model *model = make_model(context_of(state), &config);
+    fmatch_trainer *trainer = make_trainer(model, make_adam(context_of(state), 1e-3), NULL, 1, 0);
+    fmatch_batch batch = {sizeof batch, 0, BATCH, rows.target, rows.noise, rows.t, NULL, NULL};
+    float x[BATCH * DIM], v[BATCH * DIM];
+    for (int i = 0; i < BATCH * DIM; i++)
+        x[i] = rows.t[i / DIM] * rows.target[i] + (1 - rows.t[i / DIM]) * rows.noise[i];
+    expect_ok(fmatch_model_evaluate(model, BATCH, x, rows.t, NULL, v));
+    double sum = 0, loss;
+    for (int i = 0; i < BATCH * DIM; i++)
+        sum += pow((v[i] - ((double)rows.target[i] - rows.noise[i])) / data_std[i % DIM], 2);
+    expect_ok(fmatch_trainer_evaluate_batch(trainer, &batch, &loss));
+    expect_close(loss, sum / (BATCH * DIM), 1e-5 * loss, "loss");
+    fmatch_trainer_destroy(&trainer);
+    fmatch_model_destroy(&model);
     fmatch_source_destroy(&noise);
 }
 
@@ -842,6 +867,7 @@ int main(void)
         world_test(a_constant_column_stays_constant),
         world_test(nothing_is_infinite_at_the_ends),
         world_test(gradients_match_central_differences),
+        world_test(training_and_evaluation_agree),
         world_test(bits_depend_on_no_threads_and_no_batch),
         world_test(copies_and_files_keep_it),
         world_test(a_failing_schedule_stops_the_call),
