@@ -68,8 +68,10 @@ enum fmatch_baseline {
      * for the linear path what the sbi toolbox (Tejero-Cantero et al. 2020) calls time-dependent
      * z-scoring. With path noise or a bridge, q and the covariance of velocity and x_t have its
      * part too; a prediction of data or noise is treated likewise, in units of s or b. After
-     * standardisation m = 0 and s = 1, of a constant column s = 0. Moments of noise that has no
-     * formula for them are taken from draws.
+     * standardisation m = 0 and s = 1, of a constant column s = 0. There, on a path without noise
+     * of its own, x_t tells the noise: the prediction is the baseline's alone, and samples have the
+     * constant. Moments of noise that has no formula for them are taken from draws, as
+     * fmatch_source_evaluate_moments says. Times outside of [0, 1] count as its ends.
      */
     FMATCH_BASELINE_GAUSSIAN = 1
 };
@@ -89,7 +91,7 @@ enum fmatch_baseline {
  */
 typedef struct fmatch_mlp_config {
     uint32_t struct_size;         /**< written by init */
-    int32_t dim;                  /**< columns of x, 1 to 65536; must be set */
+    int32_t dim;                  /**< columns of x, 1 to 65536; must be set, or 0 with data */
     int32_t hidden_layers;        /**< 0 to 64. Default 2. */
     int32_t hidden_width;         /**< 1 to 65536. Default 64. */
     const int32_t *hidden_widths; /**< [hidden_layers], or NULL: every layer has hidden_width */
@@ -117,8 +119,8 @@ typedef struct fmatch_mlp_config {
     /**
      * What the model will be trained on, read while create runs; or NULL. Where they are not given,
      * data_mean and data_std are its columns' moments (fmatch_source_evaluate_moments),
-     * condition_mean and condition_std those of its conditions, with 1 for a constant one, and dim
-     * is its.
+     * condition_mean and condition_std those of its conditions, if it has any, with 1 for a
+     * constant one; and where dim is 0, it is its.
      */
     const fmatch_source *data;
     /** [condition_dim], finite, or NULL: 0. A label's is not used. */
@@ -213,12 +215,13 @@ FMATCH_API void fmatch_mlp_config_init_sized(fmatch_mlp_config *config, size_t s
  *
  * @param model    written: the new handle, owned by the caller; NULL on failure.
  * @param context  parent.
- * @param config   dim must be set.
+ * @param config   dim or data must be set.
  *
- * @return FMATCH_OK · FMATCH_ERROR_ARGUMENT · FMATCH_ERROR_SHAPE (the noise has another dimension)
- * · FMATCH_ERROR_STRUCT_SIZE · FMATCH_ERROR_NOT_FINITE · FMATCH_ERROR_UNSUPPORTED (a prediction
- * that the path does not have; FMATCH_PATH_LIPMAN with noise that is not standard normal for the
- * network) · FMATCH_ERROR_NO_MEMORY. On failure a user's schedule has been destroyed, unless
+ * @return FMATCH_OK · FMATCH_ERROR_ARGUMENT · FMATCH_ERROR_SHAPE (the noise or the data has another
+ * dimension, or conditions of the data) · FMATCH_ERROR_STRUCT_SIZE · FMATCH_ERROR_NOT_FINITE ·
+ * FMATCH_ERROR_UNSUPPORTED (a prediction that the path does not have; FMATCH_PATH_LIPMAN with noise
+ * that is not standard normal for the network) · FMATCH_ERROR_NO_MEMORY · what measuring data, or
+ * noise for a baseline, gives. On failure a user's schedule has been destroyed, unless
  * context is NULL or it could not be read.
  */
 FMATCH_API FMATCH_WARN_UNUSED fmatch_status fmatch_model_create_mlp(

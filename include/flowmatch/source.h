@@ -370,8 +370,8 @@ FMATCH_API FMATCH_WARN_UNUSED fmatch_status fmatch_source_draw_rows(const fmatch
  * Mean and standard deviation of each column, for a model's data_mean and data_std.
  *
  * Exact for the normal, the mixture and the toys, over all rows for an array or a file (dividing by
- * n), and from 65536 draws with seed 0 for a callback. A constant column gives 0, which data_std
- * does not accept: put 1 there. Weights are not looked at.
+ * n), and from 65536 draws with seed 0 for a callback. A constant column gives 0. Weights
+ * are not looked at.
  *
  * @param source  any.
  * @param mean    [dim], written.

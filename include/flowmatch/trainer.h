@@ -184,6 +184,8 @@ FMATCH_API void fmatch_trainer_config_init_sized(fmatch_trainer_config *config, 
  * trainer.
  * @param target     the data, of the model's dimension, with the model's conditions if it has any;
  * NULL if only the caller's own rows will be used. A weighted source's weights multiply the loss.
+ * The log is told if the model does not standardise and some column, unless a callback draws it,
+ * has |mean| > 10 or a deviation, other than 0, outside of [0.1, 10].
  * @param config     or NULL for the recommended values.
  *
  * @return FMATCH_OK · FMATCH_ERROR_ARGUMENT · FMATCH_ERROR_SHAPE (dimensions or conditions differ)

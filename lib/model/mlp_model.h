@@ -2,11 +2,15 @@
 #ifndef MODEL_MLP_MODEL_H
 #define MODEL_MLP_MODEL_H
 
+#include "model/baseline.h"
 #include "model/mlp.h"
 #include "model/model.h"
 
 /* The network behind a model of that kind; NULL for others. Lives as long as the model. */
 const struct mlp *mlp_model_network(const fmatch_model *model);
+
+/* What its output is added to; NULL: nothing. */
+const struct baseline *mlp_model_baseline(const fmatch_model *model);
 
 /* The configuration that gives a model like this one, but for its parameters. Arrays are the
  * model's own. */
@@ -16,7 +20,11 @@ void mlp_model_describe(const fmatch_model *model, fmatch_mlp_config *config);
  * for it, which is noise of the caller's own in a model that standardises. */
 fmatch_status mlp_model_network_noise(const fmatch_model *model, fmatch_source **noise);
 
-/* y = (x - mean) / std on n rows; y may be x. */
+/* Tells the log if the model does not standardise and the target is far from mean 0 and deviation
+ * 1. Never runs a user's function; a target that fails is not its concern. */
+fmatch_status mlp_model_judge_target(const fmatch_model *model, const fmatch_source *target);
+
+/* y = (x - mean) / std on n rows, a std of 0 being 1; y may be x. */
 void mlp_model_standardise(const fmatch_model *model, int64_t n, const float *x, float *y);
 
 #endif

@@ -15,7 +15,7 @@ struct path {
     fmatch_schedule_callbacks schedule; /* of FMATCH_PATH_CALLBACK */
 };
 
-enum { DIM_MAX_OF_ROWS = 65536, TIMES_AT_ONCE = 64 };
+enum { DIM_MAX_OF_ROWS = 65536, TIMES_AT_ONCE = PATH_TIMES_AT_ONCE };
 #define ROWS_MAX ((int64_t)1 << 44)
 
 /* Distances from the ends: where a derivative is infinite; where a bridge's velocity has too large
@@ -188,16 +188,20 @@ fmatch_status path_check_prediction(const struct path *path, int32_t prediction)
     return FMATCH_OK;
 }
 
-struct path_times path_times_of(const struct path *path, int32_t prediction)
+/* Times between which the rates are finite. */
+static struct path_times regular_times(const struct path *path)
 {
     const struct schedule_kind *kind = schedule_kind_get(path->config.kind);
-    struct path_times times = {0.0, 1.0};
+    const bool start = kind && kind->singular_start && kind->singular_start(&path->config);
+    return (struct path_times){.from = start ? SINGULAR : 0.0,
+                               .to = kind && kind->singular_end ? 1.0 - SINGULAR : 1.0};
+}
+
+struct path_times path_times_of(const struct path *path, int32_t prediction)
+{
+    struct path_times times = regular_times(path);
     if (path->config.kind == FMATCH_PATH_BROWNIAN_BRIDGE)
         return (struct path_times){BRIDGE, 1.0 - BRIDGE};
-    if (kind && kind->singular_end)
-        times.to = 1.0 - SINGULAR;
-    if (kind && kind->singular_start && kind->singular_start(&path->config))
-        times.from = SINGULAR;
     if (prediction == FMATCH_PREDICTION_DATA)
         times.to = 1.0 - DIVISOR;
     if (prediction == FMATCH_PREDICTION_NOISE)
@@ -230,6 +234,11 @@ static fmatch_status schedules_of_user(const struct path *path, int32_t n, const
     return FMATCH_OK;
 }
 
+static double clamp(double t, struct path_times times)
+{
+    return t > times.to ? times.to : t >= times.from ? t : times.from;
+}
+
 /* At most TIMES_AT_ONCE. */
 static fmatch_status schedules_at(const struct path *path, int32_t n, const double *t,
                                   struct schedule *s)
@@ -237,16 +246,57 @@ static fmatch_status schedules_at(const struct path *path, int32_t n, const doub
     const struct schedule_kind *kind = schedule_kind_get(path->config.kind);
     if (!kind)
         return schedules_of_user(path, n, t, s);
-    const double highest = kind->singular_end ? 1.0 - SINGULAR : 1.0;
-    const double lowest =
-        kind->singular_start && kind->singular_start(&path->config) ? SINGULAR : 0.0;
+    const struct path_times regular = regular_times(path);
     for (int32_t i = 0; i < n; i++) {
         s[i] = kind->at(&path->config, t[i]);
-        if (t[i] >= lowest && t[i] <= highest)
+        if (t[i] >= regular.from && t[i] <= regular.to)
             continue;
-        const struct schedule inside = kind->at(&path->config, t[i] < lowest ? lowest : highest);
+        const struct schedule inside = kind->at(&path->config, clamp(t[i], regular));
         s[i].alpha_rate = inside.alpha_rate;
         s[i].sigma_rate = inside.sigma_rate;
+    }
+    return FMATCH_OK;
+}
+
+static void put_schedule(const struct schedule *at, const struct schedule *near,
+                         struct path_schedules *s, int32_t i)
+{
+    s->alpha[i] = (float)at->alpha;
+    s->sigma[i] = (float)at->sigma;
+    s->alpha_rate[i] = (float)near->alpha_rate;
+    s->sigma_rate[i] = (float)near->sigma_rate;
+    s->alpha_product[i] = (float)(near->alpha * near->alpha_rate);
+    s->sigma_product[i] = (float)(near->sigma * near->sigma_rate);
+}
+
+/* A bridge's variance D^2 t (1 - t), and half its derivative. */
+static void put_noise(const struct path *path, double t, struct path_schedules *s, int32_t i)
+{
+    const bool bridge = path->config.kind == FMATCH_PATH_BROWNIAN_BRIDGE;
+    const double size = bridge ? path->config.diffusion : path->config.noise;
+    s->variance[i] = (float)(size * size * (bridge ? t * (1.0 - t) : 1.0));
+    s->covariance[i] = (float)(bridge ? size * size * (0.5 - t) : 0.0);
+}
+
+fmatch_status path_schedules_at(const struct path *path, int32_t n, const float *t,
+                                struct path_schedules *s)
+{
+    const struct schedule_kind *kind = schedule_kind_get(path->config.kind);
+    const struct path_times regular = regular_times(path);
+    /* A bridge's velocity is as it is near the ends. */
+    const double end = path_is_open(path) ? SINGULAR : 0.0;
+    const struct path_times inside = {.from = end, .to = 1.0 - end};
+    double times[TIMES_AT_ONCE];
+    struct schedule at[TIMES_AT_ONCE];
+    for (int32_t i = 0; i < n; i++)
+        times[i] = clamp(t[i], inside);
+    RETURN_IF_FAILED(schedules_at(path, n, times, at));
+    for (int32_t i = 0; i < n; i++) {
+        const bool is_regular = times[i] >= regular.from && times[i] <= regular.to;
+        const struct schedule near =
+            is_regular ? at[i] : kind->at(&path->config, clamp(times[i], regular));
+        put_schedule(&at[i], &near, s, i);
+        put_noise(path, times[i], s, i);
     }
     return FMATCH_OK;
 }

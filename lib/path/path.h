@@ -53,6 +53,23 @@ fmatch_status path_interpolate(const struct path *path, int32_t prediction,
 fmatch_status path_velocity(const struct path *path, int32_t prediction, int64_t n, int32_t dim,
                             const float *t, const float *x_t, const float *predicted, float *v);
 
+enum { PATH_TIMES_AT_ONCE = 64 };
+
+/* Schedules at some times, in floats. Where a rate is infinite, it is that of a time near by, and
+ * so are the products, which are finite there. */
+struct path_schedules {
+    float alpha[PATH_TIMES_AT_ONCE], sigma[PATH_TIMES_AT_ONCE];
+    float alpha_rate[PATH_TIMES_AT_ONCE], sigma_rate[PATH_TIMES_AT_ONCE];
+    float alpha_product[PATH_TIMES_AT_ONCE], sigma_product[PATH_TIMES_AT_ONCE]; /* with the rates */
+    /* Of the path's own noise: its variance, and its covariance with the velocity. */
+    float variance[PATH_TIMES_AT_ONCE], covariance[PATH_TIMES_AT_ONCE];
+};
+
+/* At most PATH_TIMES_AT_ONCE; times outside of [0, 1] count as its ends. Fails only as a user's
+ * schedule does. */
+fmatch_status path_schedules_at(const struct path *path, int32_t n, const float *t,
+                                struct path_schedules *s);
+
 /* Weights [n] that make the squared error of a prediction that of the velocity it means. Fails only
  * as a user's schedule does. */
 fmatch_status path_velocity_weights(const struct path *path, int32_t prediction, int64_t n,

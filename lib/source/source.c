@@ -204,66 +204,112 @@ fmatch_status fmatch_source_get_weights(const fmatch_source *source, int64_t fir
 /* ---- moments ---- */
 
 /* Rows of a block that is bounded in bytes. */
-static int64_t moment_block_rows(int32_t dim)
+static int64_t moment_block_rows(int64_t columns)
 {
-    const int64_t rows = MOMENT_BLOCK_VALUES / dim;
+    const int64_t rows = MOMENT_BLOCK_VALUES / columns;
     return rows < 1 ? 1 : rows;
 }
 
-/* Mean and deviation of each column by Welford's recurrence over MOMENT_ROWS draws. */
-static fmatch_status estimate_moments(const fmatch_source *source, float *block, double *mean,
-                                      double *std)
+/* What n rows behind `first` others add to the moments of some columns. */
+typedef void add_rows(int64_t first, int64_t n, int32_t columns, const float *values, double *mean,
+                      double *std);
+
+/* Welford's recurrence. */
+static void add_updates(int64_t first, int64_t n, int32_t columns, const float *values,
+                        double *mean, double *std)
 {
+    for (int64_t i = 0; i < n; i++)
+        for (int32_t j = 0; j < columns; j++) {
+            const double difference = values[i * columns + j] - mean[j];
+            mean[j] += difference / (double)(first + i + 1);
+            std[j] += difference * (values[i * columns + j] - mean[j]);
+        }
+}
+
+static void add_values(int64_t first, int64_t n, int32_t columns, const float *values, double *mean,
+                       double *std)
+{
+    (void)first, (void)std;
+    for (int64_t i = 0; i < n; i++)
+        for (int32_t j = 0; j < columns; j++)
+            mean[j] += values[i * columns + j];
+}
+
+static void add_squares(int64_t first, int64_t n, int32_t columns, const float *values,
+                        double *mean, double *std)
+{
+    (void)first;
+    for (int64_t i = 0; i < n; i++)
+        for (int32_t j = 0; j < columns; j++) {
+            const double off = values[i * columns + j] - mean[j];
+            std[j] += off * off;
+        }
+}
+
+struct measurement {
+    const fmatch_source *source;
+    int32_t columns, condition; /* in all; of the condition among them */
+    bool stored;                /* rows are read in order; else they are drawn */
+    int64_t rows, together;
+    float *block;
+    double *mean, *std; /* [columns] */
+};
+
+static fmatch_status measure_rows(const struct measurement *m, add_rows *add)
+{
+    const fmatch_source *source = m->source;
+    const int32_t dim = source->dim;
     const struct random_stream stream = source_stream(source, 0, STREAM_SOURCE);
-    const struct source_rows rows = {.x = block};
-    const int32_t dim = source->dim;
-    const int64_t step = moment_block_rows(dim);
-    for (int64_t first = 0; first < MOMENT_ROWS; first += step) {
-        const int64_t n = MOMENT_ROWS - first < step ? MOMENT_ROWS - first : step;
-        RETURN_IF_FAILED(source_draw(source, &stream, first, n, &rows));
-        for (int64_t i = 0; i < n; i++)
-            for (int32_t j = 0; j < dim; j++) {
-                const double difference = block[i * dim + j] - mean[j];
-                mean[j] += difference / (double)(first + i + 1);
-                std[j] += difference * (block[i * dim + j] - mean[j]);
-            }
-    }
-    for (int32_t j = 0; j < dim; j++)
-        std[j] = sqrt(std[j] / MOMENT_ROWS);
-    return FMATCH_OK;
-}
-
-/* Adds the values of each column of the stored rows to `sum`, or with a mean the squares of their
- * distances from it. */
-static fmatch_status add_stored(const fmatch_source *source, float *block, const double *mean,
-                                double *sum)
-{
-    const struct source_rows rows = {.x = block};
-    const int32_t dim = source->dim;
-    const int64_t stored = fmatch_source_count_rows(source), step = moment_block_rows(dim);
-    for (int64_t first = 0; first < stored; first += step) {
-        const int64_t n = stored - first < step ? stored - first : step;
-        RETURN_IF_FAILED(source->kind->read(source, first, n, &rows));
-        for (int64_t i = 0; i < n; i++)
-            for (int32_t j = 0; j < dim; j++) {
-                const double value = block[i * dim + j];
-                sum[j] += mean ? (value - mean[j]) * (value - mean[j]) : value;
-            }
+    float *condition = m->block + m->together * dim;
+    const struct source_rows rows = {.x = m->block, .condition = m->condition ? condition : NULL};
+    for (int64_t first = 0; first < m->rows; first += m->together) {
+        const int64_t n = m->rows - first < m->together ? m->rows - first : m->together;
+        RETURN_IF_FAILED(m->stored ? source->kind->read(source, first, n, &rows)
+                                   : source_draw(source, &stream, first, n, &rows));
+        add(first, n, dim, m->block, m->mean, m->std);
+        add(first, n, m->condition, condition, m->mean + dim, m->std + dim);
     }
     return FMATCH_OK;
 }
 
-static fmatch_status stored_moments(const fmatch_source *source, float *block, double *mean,
-                                    double *std)
+static fmatch_status measure(const struct measurement *m)
 {
-    const double stored = (double)fmatch_source_count_rows(source);
-    RETURN_IF_FAILED(add_stored(source, block, NULL, mean));
-    for (int32_t j = 0; j < source->dim; j++)
-        mean[j] /= stored;
-    RETURN_IF_FAILED(add_stored(source, block, mean, std));
-    for (int32_t j = 0; j < source->dim; j++)
-        std[j] = sqrt(std[j] / stored);
+    const double rows = (double)m->rows;
+    RETURN_IF_FAILED(measure_rows(m, m->stored ? add_values : add_updates));
+    for (int32_t j = 0; m->stored && j < m->columns; j++)
+        m->mean[j] /= rows;
+    if (m->stored)
+        RETURN_IF_FAILED(measure_rows(m, add_squares));
+    for (int32_t j = 0; j < m->columns; j++)
+        m->std[j] = sqrt(m->std[j] / rows);
     return FMATCH_OK;
+}
+
+fmatch_status source_measure(const fmatch_source *source, int32_t condition_columns, int64_t draws,
+                             double *moments)
+{
+    const fmatch_allocator *allocator = &source->context->allocator;
+    const int32_t columns = source->dim + condition_columns;
+    struct measurement m = {.source = source,
+                            .columns = columns,
+                            .condition = condition_columns,
+                            .stored = source->kind->read && draws == 0,
+                            .rows = draws > 0 ? draws : MOMENT_ROWS,
+                            .together = moment_block_rows(columns),
+                            .mean = moments,
+                            .std = moments + columns};
+    if (m.stored)
+        m.rows = fmatch_source_count_rows(source);
+    fmatch_status status = FMATCH_OK;
+    if (!source->kind->moments || condition_columns > 0) {
+        m.block = allocation_create(allocator, m.together * columns, sizeof *m.block);
+        status = m.block ? measure(&m)
+                         : status_no_memory((size_t)(m.together * columns) * sizeof *m.block);
+        allocation_destroy(allocator, m.block);
+    }
+    if (source->kind->moments)
+        source->kind->moments(source, m.mean, m.std);
+    return status;
 }
 
 fmatch_status fmatch_source_evaluate_moments(const fmatch_source *source, float *mean, float *std)
@@ -275,25 +321,14 @@ fmatch_status fmatch_source_evaluate_moments(const fmatch_source *source, float 
 
     const fmatch_allocator *allocator = &source->context->allocator;
     const int32_t dim = source->dim;
-    const int64_t block_size = source->kind->moments ? 0 : moment_block_rows(dim) * dim;
     double *moments = allocation_create(allocator, 2 * (int64_t)dim, sizeof *moments);
-    float *block = allocation_create(allocator, block_size, sizeof *block);
-    fmatch_status status = FMATCH_OK;
-    if (!moments || !block)
-        status = status_no_memory(2 * (size_t)dim * sizeof *moments +
-                                  (size_t)block_size * sizeof *block);
-    else if (source->kind->moments)
-        source->kind->moments(source, moments, moments + dim);
-    else if (source->kind->read)
-        status = stored_moments(source, block, moments, moments + dim);
-    else
-        status = estimate_moments(source, block, moments, moments + dim);
-
+    if (!moments)
+        return status_no_memory(2 * (size_t)dim * sizeof *moments);
+    const fmatch_status status = source_measure(source, 0, 0, moments);
     for (int32_t j = 0; status == FMATCH_OK && j < dim; j++) {
         mean[j] = (float)moments[j];
         std[j] = (float)moments[dim + j];
     }
-    allocation_destroy(allocator, block);
     allocation_destroy(allocator, moments);
     return status;
 }

@@ -62,6 +62,12 @@ void source_release(fmatch_source *source);
 fmatch_status source_draw(const fmatch_source *source, const struct random_stream *stream,
                           int64_t first_row, int64_t n, const struct source_rows *rows);
 
+/* Moments of the columns of x, and of so many columns of the condition behind them: means, then
+ * deviations, into zeroed `moments`. With draws > 0, from at most so many of them; with 0, over all
+ * stored rows. Exact where the kind knows them. */
+fmatch_status source_measure(const fmatch_source *source, int32_t condition_columns, int64_t draws,
+                             double *moments);
+
 /* Weights are finite and at least 0; of all stored ones together, one is above 0. `name` is what
  * holds them, for the detail. */
 fmatch_status source_check_weight(const char *name, int64_t row, float weight);

@@ -62,9 +62,14 @@ static fmatch_status create_groups(struct gradient *g)
 }
 
 fmatch_status gradient_create(struct gradient *g, const struct mlp *network,
-                              const struct loss *loss, fmatch_context *context, int64_t rows)
+                              const struct baseline *baseline, const struct loss *loss,
+                              fmatch_context *context, int64_t rows)
 {
-    *g = (struct gradient){.context = context, .network = network, .measure = loss, .rows = rows};
+    *g = (struct gradient){.context = context,
+                           .network = network,
+                           .baseline = baseline,
+                           .measure = loss,
+                           .rows = rows};
     if (use_builtin(network, context))
         g->matmul.kernels = context->products;
     const int64_t shard = network->widest <= NARROW ? NARROW_ROWS : WIDE_ROWS;
@@ -118,6 +123,15 @@ static fmatch_status fill_shard(const struct task *task, int64_t first, int64_t 
     return batch_finish(&task->batch, task->origin, first, rows);
 }
 
+/* The baseline off what is to be predicted: the loss knows but the difference of the two. */
+static fmatch_status take_baseline_off(const struct task *task, int64_t first, int64_t rows)
+{
+    const struct batch *batch = &task->batch;
+    float *x = batch->x + first * batch->shape.dim, *u = batch->u + first * batch->shape.dim;
+    return task->g->baseline ? baseline_take_off(task->g->baseline, rows, batch->t + first, x, x, u)
+                             : FMATCH_OK;
+}
+
 static struct mlp_rows rows_for_network(const struct batch *batch, int64_t first, int64_t rows)
 {
     const struct batch_sides sides = batch_sides_from(&batch->sides, &batch->shape, first);
@@ -143,14 +157,20 @@ static fmatch_status run_shard(const struct task *task, struct gradient_group *g
                                int64_t rows, bool accumulate)
 {
     const struct mlp *network = task->g->network;
+    const struct baseline *baseline = task->g->baseline;
     RETURN_IF_FAILED(fill_shard(task, first, rows));
+    RETURN_IF_FAILED(take_baseline_off(task, first, rows));
     const struct mlp_rows asked = rows_for_network(&task->batch, first, rows);
-    const float *predicted = mlp_forward(network, &task->pass, &group->tape, &asked);
+    float *predicted = mlp_forward(network, &task->pass, &group->tape, &asked);
+    if (baseline)
+        baseline_scale(baseline, rows, predicted);
     const struct loss_rows measured = rows_for_loss(&task->batch, first, rows, predicted);
     double sum;
     RETURN_IF_FAILED(loss_evaluate(task->g->measure, &measured, task->scale, &sum,
                                    task->backward ? group->tape.dz : NULL));
     group->loss += sum;
+    if (task->backward && baseline)
+        baseline_scale(baseline, rows, group->tape.dz);
     if (task->backward)
         mlp_backward(network, &task->pass, &group->tape, &asked, accumulate, group->gradient);
     return FMATCH_OK;
@@ -212,6 +232,7 @@ static fmatch_status explain(const struct task *task)
     if (task->draw)
         RETURN_IF_FAILED(batch_draw(batch, task->origin, 0, task->n));
     RETURN_IF_FAILED(batch_finish(batch, task->origin, 0, task->n));
+    RETURN_IF_FAILED(take_baseline_off(task, 0, task->n));
     const struct loss_rows right = rows_for_loss(batch, 0, task->n, batch->u);
     double sum;
     RETURN_IF_FAILED(loss_evaluate(task->g->measure, &right, 1.0, &sum, NULL));

@@ -4,6 +4,7 @@
 #ifndef TRAIN_GRADIENT_H
 #define TRAIN_GRADIENT_H
 
+#include "model/baseline.h"
 #include "model/mlp_tape.h"
 #include "train/batch.h"
 #include "train/loss.h"
@@ -17,6 +18,7 @@ struct gradient_group {
 struct gradient {
     fmatch_context *context;
     const struct mlp *network;
+    const struct baseline *baseline; /* NULL: there is none */
     const struct loss *measure;
     struct matmul matmul;
     int64_t rows;       /* capacity */
@@ -26,9 +28,11 @@ struct gradient {
     float *packed; /* weights, if the built-in product is used */
 };
 
-/* For batches of up to `rows`. On failure nothing is held. `loss` is lent. */
+/* For batches of up to `rows`. On failure nothing is held. `loss` and `baseline`, which may be
+ * NULL, are lent. */
 fmatch_status gradient_create(struct gradient *g, const struct mlp *network,
-                              const struct loss *loss, fmatch_context *context, int64_t rows);
+                              const struct baseline *baseline, const struct loss *loss,
+                              fmatch_context *context, int64_t rows);
 /* Accepts a zeroed one. */
 void gradient_destroy(struct gradient *g);
 

@@ -44,7 +44,8 @@ fmatch_status trainer_reserve_rows(fmatch_trainer *trainer, int64_t rows, bool w
     shape.weighted = shape.weighted || weighted;
     struct gradient gradient;
     struct batch room;
-    RETURN_IF_FAILED(gradient_create(&gradient, trainer->network, &trainer->settings.loss,
+    RETURN_IF_FAILED(gradient_create(&gradient, trainer->network,
+                                     mlp_model_baseline(trainer->model), &trainer->settings.loss,
                                      trainer->model->context, most));
     const fmatch_status status = batch_create(&room, trainer_allocator(trainer), &shape, most);
     if (status != FMATCH_OK) {
@@ -193,6 +194,8 @@ static fmatch_status hold_all(fmatch_trainer *t)
     const bool weighted =
         t->room.shape.weighted || (t->validation.source && t->validation.source->weighted);
     RETURN_IF_FAILED(hold_parameters(t));
+    if (t->target)
+        RETURN_IF_FAILED(mlp_model_judge_target(t->model, t->target));
     RETURN_IF_FAILED(hold_pairs(t));
     validation_plan(&t->validation, &t->evaluation);
     RETURN_IF_FAILED(trainer_reserve_rows(t, t->batch, weighted));

@@ -1280,8 +1280,8 @@ static void each_value_must_be_one_that_can_be_set(void **state)
         float value;
     } cases[] = {
         {"net.0.weight", NAN},          {"net.2.bias", INFINITY},
-        {"flowmatch.data_mean", NAN},   {"flowmatch.data_std", 0.0f},
-        {"flowmatch.data_std", -1.0f},  {"flowmatch.data_std", INFINITY},
+        {"flowmatch.data_mean", NAN},   {"flowmatch.data_std", -1.0f},
+        {"flowmatch.data_std", NAN},    {"flowmatch.data_std", INFINITY},
         {"flowmatch.noise.means", NAN}, {"flowmatch.noise.stds", 0.0f},
         {"flowmatch.noise.stds", NAN},  {"flowmatch.noise.weights", -1.0f},
     };

@@ -288,15 +288,13 @@ static void expect_no_other_file(void)
 /* With everything that a file can hold. */
 static bool make_stored(struct attempt *attempt, struct holdings *h)
 {
-    static const float mean[] = {0.25f}, std[] = {1.25f};
     fmatch_mlp_config config;
     fmatch_mlp_config_init(&config);
-    config.dim = 1;
+    config.data = h->array;
     config.hidden_layers = 1;
     config.hidden_width = 3;
-    config.data_mean = mean;
-    config.data_std = std;
     config.noise = h->mixture;
+    config.baseline = FMATCH_BASELINE_GAUSSIAN;
     CREATE(h->stored, fmatch_model_create_mlp, h->context, &config);
     return true;
 }

@@ -104,6 +104,41 @@ def test_standardisation_is_undone():
                                mean + std * fm.Sampler(plain).draw(5, seed=1), rtol=1e-4, atol=1e-4)
 
 
+def test_data_gives_dim_and_moments():
+    rows = np.random.default_rng(3).normal([5, -1], [3, 0.2], size=(500, 2)).astype(np.float32)
+    mean, std = rows.mean(0, dtype=np.float64), rows.std(0, dtype=np.float64)
+    wanted = fm.Model.mlp(2, seed=4, data_mean=mean, data_std=std)
+    for data in rows, fm.Source.array(rows):
+        model = fm.Model.mlp(data=data, seed=4)
+        assert model.dim == 2
+        np.testing.assert_allclose(model.evaluate(rows, 0.5), wanted.evaluate(rows, 0.5), rtol=1e-4,
+                                   atol=1e-5)
+    with pytest.raises(fm.ShapeError, match='config->data has 2 columns; config->dim is 3'):
+        fm.Model.mlp(3, data=rows)
+    with pytest.raises(TypeError, match='dim'):
+        fm.Model.mlp(seed=1)
+
+
+def test_gaussian_baseline():
+    rows = np.random.default_rng(3).normal([5, -1, 7], [3, 0.2, 0], size=(500, 3))
+    rows = rows.astype(np.float32)
+    model = fm.Model.mlp(data=rows, baseline='gaussian')
+    last = max(int(name.split('.')[1]) for name in model.parameters)
+    for name in f'net.{last}.weight', f'net.{last}.bias':
+        model.parameters[name] = np.zeros(model.parameters.shape(name))
+    mean, std = rows.mean(0), rows.std(0)
+    t = 0.3
+    gain = (t - 0.7) / (t * t + 0.7 * 0.7)
+    wanted = gain * (rows[:, :2] - mean[:2])  # m - a is 0 with the default noise
+    np.testing.assert_allclose(model.evaluate(rows, t)[:, :2], wanted, atol=1e-4)
+    samples = fm.Sampler(model, steps=50).draw(4000, seed=1)
+    np.testing.assert_allclose(samples.mean(0), mean, atol=0.3)
+    np.testing.assert_allclose(samples.std(0)[:2], std[:2], rtol=0.1)
+    np.testing.assert_allclose(samples[:, 2], 7, atol=1e-5)
+    with pytest.raises(ValueError, match='baseline'):
+        fm.Model.mlp(3, baseline='linear')
+
+
 @pytest.mark.parametrize('x, t, velocity', [(0.8, 0.8, 2.1348014821), (-1.5, 0.8, -1.2145618557),
                                             (0.8, 0.5, 1.0404827557), (0.2, 0.9, -0.0818648724)])
 def test_closed_form(target, x, t, velocity):

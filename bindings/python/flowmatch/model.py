@@ -21,6 +21,7 @@ ACTIVATIONS = {'gelu': 0, 'gelu_tanh': 1, 'relu': 2, 'silu': 3, 'tanh': 4, 'elu'
                'softplus': 7}
 TIME_FEATURES = {'raw': 0, 'fourier': 1}
 NORMALISATIONS = {'none': 0, 'layer': 1}
+BASELINES = {'none': 0, 'gaussian': 1}
 
 #: velocity(x, t), or velocity(x, t, condition) where there are conditions, returns v [n, dim] for
 #: x [n, dim] at times t [n].
@@ -88,7 +89,7 @@ class Model(Handle):
     _kind = 'model'
 
     @classmethod
-    def mlp(cls, dim: int, hidden_layers: Optional[int] = None, hidden_width: Optional[int] = None,
+    def mlp(cls, dim: Optional[int] = None, hidden_layers: Optional[int] = None, hidden_width: Optional[int] = None,
             hidden_widths: Optional[Sequence[int]] = None, activation: Optional[str] = None,
             seed: Optional[int] = None, data_mean: Any = None, data_std: Any = None,
             noise: Optional[Source] = None, condition_dim: Optional[int] = None,
@@ -99,18 +100,19 @@ class Model(Handle):
             residual_layers: Optional[int] = None, normalisation: Optional[str] = None,
             zero_output: Optional[bool] = None, condition_mean: Any = None,
             condition_std: Any = None, preset: str = 'recommended',
-            context: Optional[Context] = None) -> 'Model':
+            context: Optional[Context] = None, data: Any = None,
+            baseline: Optional[str] = None) -> 'Model':
         """A multilayer perceptron with input [t, x, condition].
 
         Args:
-            dim: columns of x.
+            dim: columns of x; those of `data` where not given.
             hidden_layers, hidden_width: 2 and 64 where not given.
             hidden_widths: the width of each layer, instead of the two.
             activation: 'gelu' where not given, 'gelu_tanh', 'relu', 'silu', 'tanh', 'elu', 'selu'
                 or 'softplus'.
             seed: of the initialisation. Default 0.
-            data_mean, data_std: [dim], standardisation: the network sees (x - mean) / std. See
-                Source.moments().
+            data_mean, data_std: [dim], standardisation: the network sees (x - mean) / std. A std of
+                0 is a constant column, and counts as 1. Measured of `data` where not given.
             noise: the distribution at t = 0, in data units. Default N(mean, std^2).
             condition_dim: columns of a condition. Default 0: none.
             classes: labels in the first of them, which the network sees as learned vectors of
@@ -132,7 +134,18 @@ class Model(Handle):
             condition_mean, condition_std: [condition_dim]: the network sees (condition - mean) /
                 std; a label's are not used.
             preset: 'recommended', or 'plain', which never changes.
+            data: what the model will be trained on, a Source or rows [n, dim], whose moments, and
+                those of its conditions, are measured.
+            baseline: what the network's output is added to: 'none' where not given, or 'gaussian',
+                the prediction that is exact for Gaussian data.
         """
+        context = context or default_context()
+        if data is not None and not isinstance(data, Source):
+            data = Source.array(data, context=context)
+        if dim is None:
+            if data is None:
+                raise TypeError('dim is not given, and no data that would have it')
+            dim = data.dim
         widths = None
         if hidden_widths is not None:
             widths = np.ascontiguousarray(hidden_widths, dtype=np.int32)
@@ -169,8 +182,8 @@ class Model(Handle):
             time_features=number_of('time_features', TIME_FEATURES, time_features),
             time_frequencies=time_frequencies, residual_layers=residual_layers,
             normalisation=number_of('normalisation', NORMALISATIONS, normalisation),
-            output_init=zero_output)
-        context = context or default_context()
+            output_init=zero_output, data=data and data._address,
+            baseline=number_of('baseline', BASELINES, baseline))
         return cls(library.fmatch_model_create_mlp, context._address, byref(config),
                    kept=(context, noise, *kept_of(path)))
 
