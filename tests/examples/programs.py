@@ -68,6 +68,9 @@ def train_csv_problems(folder):
     expect(result, result.returncode == 0 and 'energy distance' in result.stdout,
            'status 0 and an energy distance')
     expect_picture(result, folder / 'new.png')
+    expect_picture(result, folder / 'new-loss.png')
+    expect(result, re.search(r'^step 200 of 200: loss \d\.\d{4}  .*rate \d.* steps/s', result.stderr,
+                             re.M), 'a line on the last step with loss, rate and pace')
     if result.returncode == 0:
         header, *rows = (folder / 'new.csv').read_text(encoding='ascii').splitlines()
         expect(result, header == data.read_text(encoding='ascii').splitlines()[0],
@@ -107,6 +110,13 @@ def train_csv_picture_problems(folder):
         result = run('train_csv', *arguments, '--steps', 20, folder=folder)
         expect(result, result.returncode == 0, 'status 0')
         expect_picture(result, folder / picture)
+        problems += result.problems
+    # One step, and more than there are pixels.
+    for steps in [1, 3000]:
+        result = run('train_csv', 'column.csv', '--out', 'c.csv', '--steps', steps, '--loss-picture',
+                     f'e{steps}.png', folder=folder)
+        expect(result, result.returncode == 0, 'status 0')
+        expect_picture(result, folder / f'e{steps}.png')
         problems += result.problems
     return problems
 
