@@ -18,7 +18,7 @@ static void note_interrupt(int signal)
     interrupted = 1;
 }
 
-/* Reports come more often than they are shown, for the record and so that Ctrl-C is heard soon. */
+/* Reports come more often than they are shown, for a record and so that Ctrl-C is heard soon. */
 enum { SHOWN_ON_TERMINAL = 100, SHOWN_AS_LINES = 5, RECORDED = 200, LONGEST_WAIT = 1000 };
 
 /** Columns that a line may take on a terminal, where a longer one could not be written over. */
@@ -186,10 +186,10 @@ static int64_t quotient_up(int64_t a, int64_t b)
     return (a + b - 1) / b;
 }
 
-/** Reports in equal parts of the steps between two that are shown. */
-static int64_t steps_between_reports(int64_t steps, int64_t times)
+/** Reports in equal parts of the steps between two that are shown, as often as is asked for. */
+static int64_t steps_between_reports(int64_t steps, int64_t shown, int64_t recorded)
 {
-    int64_t due = quotient_up(steps, times), wait = quotient_up(steps, RECORDED);
+    int64_t due = quotient_up(steps, shown), wait = quotient_up(steps, recorded);
     int64_t parts = quotient_up(due, wait < LONGEST_WAIT ? wait : LONGEST_WAIT);
     return quotient_up(due, parts);
 }
@@ -234,7 +234,7 @@ fmatch_status train_with_record(fmatch_trainer *trainer, int64_t steps,
         .struct_size = sizeof progress, .every = 1, .report = report, .user = &display};
 
     if (steps > 0)
-        progress.every = steps_between_reports(steps, display.times);
+        progress.every = steps_between_reports(steps, display.times, record ? RECORDED : 1);
     if (record)
         display.room = make_room(record, quotient_up(steps, progress.every));
     fmatch_status status = run_interruptibly(trainer, steps, &progress);
