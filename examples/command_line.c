@@ -40,20 +40,32 @@ static void print_default(const struct command_option *option)
     }
 }
 
+/** "--steps N" */
+static const char *write_label(const struct command_option *option, char label[64])
+{
+    snprintf(label, 64, "%s%s%s", option->name ? option->name : "", option->name ? " " : "",
+             option->value_name);
+    return label;
+}
+
 static void print_help(const struct command_line *line)
 {
+    char label[64];
+    int width = 0;
+
     print_usage(line, stdout);
     printf("\n%s\n\n", line->purpose);
     for (size_t i = 0; i < line->count; i++) {
+        int length = (int)strlen(write_label(&line->options[i], label));
+        width = length > width ? length : width;
+    }
+    for (size_t i = 0; i < line->count; i++) {
         const struct command_option *option = &line->options[i];
-        char label[64];
-        snprintf(label, sizeof label, "%s%s%s", option->name ? option->name : "",
-                 option->name ? " " : "", option->value_name);
-        printf("  %-16s %s", label, option->meaning);
+        printf("  %-*s  %s", width, write_label(option, label), option->meaning);
         print_default(option);
         printf("\n");
     }
-    printf("  %-16s this text\n", "--help");
+    printf("  %-*s  this text\n", width, "--help");
 }
 
 static bool read_count(const char *text, int64_t *value)

@@ -4,6 +4,19 @@
 
 #include <flowmatch/flowmatch.h>
 
+/** What a report told, besides the losses that a trainer keeps itself. */
+struct training_point {
+    int64_t step; /**< of the trainer, from its creation on */
+    double learning_rate;
+    double validation_loss; /**< of a validation since the point before; nan: there was none */
+};
+
+/** The course of training, a few hundred points for each call. */
+struct training_record {
+    int64_t count;
+    struct training_point *points; /**< [count] */
+};
+
 /**
  * fmatch_trainer_run with a display.
  *
@@ -11,5 +24,11 @@
  * on with it. A second Ctrl-C ends the program.
  */
 fmatch_status train_with_progress(fmatch_trainer *trainer, int64_t steps);
+
+/** The same, and points are added to a record, which was { 0 } before its first call. */
+fmatch_status train_with_record(fmatch_trainer *trainer, int64_t steps,
+                                struct training_record *record);
+
+void training_record_destroy(struct training_record *record);
 
 #endif

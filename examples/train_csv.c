@@ -3,6 +3,7 @@
 #define _POSIX_C_SOURCE 200809L
 #include "command_line.h"
 #include "csv_header.h"
+#include "loss_picture/loss_picture.h"
 #include "output_file.h"
 #include "progress.h"
 #include "samples_picture/samples_picture.h"
@@ -24,8 +25,9 @@ enum { LARGEST_PICTURE = 4000 };
 struct settings {
     const char *file;
     const char *out;
-    const char *picture; /**< NULL: beside `out` */
-    int64_t samples;     /**< 0: as many as the file has rows */
+    const char *picture;      /**< NULL: beside `out` */
+    const char *loss_picture; /**< the same */
+    int64_t samples;          /**< 0: as many as the file has rows */
     int64_t steps;
     uint64_t seed;
 };
@@ -40,6 +42,7 @@ struct experiment {
     fmatch_model *model;
     fmatch_optimizer *optimizer;
     fmatch_trainer *trainer;
+    struct training_record record;
     fmatch_sampler *sampler;
 };
 
@@ -101,6 +104,7 @@ static void experiment_destroy(struct experiment *e)
     fmatch_model_destroy(&e->model);
     fmatch_source_destroy(&e->data);
     fmatch_context_destroy(&e->context);
+    training_record_destroy(&e->record);
     free(e->header);
     free(e->mean);
     free(e->std);
@@ -222,7 +226,7 @@ static fmatch_status train_and_sample(struct experiment *e, const struct setting
     printf("%s: %lld rows, %d columns\n", settings->file, (long long)e->rows, (int)e->dim);
     fflush(stdout);
     if ((status = create_model(e, settings->seed)) != FMATCH_OK ||
-        (status = train_with_progress(e->trainer, settings->steps)) != FMATCH_OK)
+        (status = train_with_record(e->trainer, settings->steps, &e->record)) != FMATCH_OK)
         return status;
     return write_samples(e, settings, count, out);
 }
@@ -237,18 +241,17 @@ static fmatch_status compare_and_print(struct experiment *e, uint64_t seed)
     return status;
 }
 
-/** samples.png beside samples.csv, in memory of the caller's. NULL without memory, or if the
- * samples went to a device or a pipe. */
-static char *picture_beside(const char *out)
+/** samples.png beside samples.csv, or with another ending, in memory of the caller's. NULL without
+ * memory, or if the samples went to a device or a pipe. */
+static char *picture_beside(const char *out, const char *ending)
 {
     struct stat found;
-    size_t length = strlen(out);
-    char *path =
-        stat(out, &found) || !S_ISREG(found.st_mode) ? NULL : malloc(length + sizeof ".png");
+    size_t length = strlen(out), size = length + strlen(ending) + 1;
+    char *path = stat(out, &found) || !S_ISREG(found.st_mode) ? NULL : malloc(size);
 
     if (path) {
         bool csv = length > 4 && !strcmp(out + length - 4, ".csv");
-        snprintf(path, length + sizeof ".png", "%.*s.png", (int)(csv ? length - 4 : length), out);
+        snprintf(path, size, "%.*s%s", (int)(csv ? length - 4 : length), out, ending);
     }
     return path;
 }
@@ -295,14 +298,29 @@ static int draw_picture(const struct experiment *e, uint64_t seed, const char *p
     return end;
 }
 
-static int draw_where_asked(const struct experiment *e, const struct settings *settings)
+static int draw_losses(const struct experiment *e, uint64_t seed, const char *path)
 {
-    char *beside = settings->picture ? NULL : picture_beside(settings->out);
-    const char *path = settings->picture ? settings->picture : beside;
-    int end = path ? draw_picture(e, settings->seed, path) : 0;
+    (void)seed;
+    return loss_picture_write(e->trainer, &e->record, path) ? 0 : 1;
+}
+
+static int draw_at(const struct experiment *e, const struct settings *settings, const char *chosen,
+                   const char *ending,
+                   int (*draw)(const struct experiment *e, uint64_t seed, const char *path))
+{
+    char *beside = chosen ? NULL : picture_beside(settings->out, ending);
+    const char *path = chosen ? chosen : beside;
+    int end = path ? draw(e, settings->seed, path) : 0;
 
     free(beside);
     return end;
+}
+
+static int draw_where_asked(const struct experiment *e, const struct settings *settings)
+{
+    int end = draw_at(e, settings, settings->picture, ".png", draw_picture);
+
+    return end ? end : draw_at(e, settings, settings->loss_picture, "-loss.png", draw_losses);
 }
 
 static int run_experiment(struct experiment *e, const struct settings *settings)
@@ -349,6 +367,8 @@ int main(int argc, char **argv)
         {"--out", "FILE.csv", "where the samples go", OPTION_TEXT, &settings.out},
         {"--picture", "FILE", "where data and samples are drawn (default: a PNG beside --out)",
          OPTION_TEXT, &settings.picture},
+        {"--loss-picture", "FILE", "where the losses are drawn (default: a PNG beside --out)",
+         OPTION_TEXT, &settings.loss_picture},
         {"--samples", "N", "how many samples (default: as many as FILE.csv has rows)", OPTION_COUNT,
          &settings.samples},
         {"--steps", "N", "training steps", OPTION_COUNT, &settings.steps},

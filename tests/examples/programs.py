@@ -68,6 +68,9 @@ def train_csv_problems(folder):
     expect(result, result.returncode == 0 and 'energy distance' in result.stdout,
            'status 0 and an energy distance')
     expect_picture(result, folder / 'new.png')
+    expect_picture(result, folder / 'new-loss.png')
+    expect(result, re.search(r'^step 200 of 200: loss \d\.\d{4}  .*rate \d.* steps/s', result.stderr,
+                             re.M), 'a line on the last step with loss, rate and pace')
     if result.returncode == 0:
         header, *rows = (folder / 'new.csv').read_text(encoding='ascii').splitlines()
         expect(result, header == data.read_text(encoding='ascii').splitlines()[0],
@@ -107,6 +110,13 @@ def train_csv_picture_problems(folder):
         result = run('train_csv', *arguments, '--steps', 20, folder=folder)
         expect(result, result.returncode == 0, 'status 0')
         expect_picture(result, folder / picture)
+        problems += result.problems
+    # One step, and more than there are pixels.
+    for steps in [1, 3000]:
+        result = run('train_csv', 'column.csv', '--out', 'c.csv', '--steps', steps, '--loss-picture',
+                     f'e{steps}.png', folder=folder)
+        expect(result, result.returncode == 0, 'status 0')
+        expect_picture(result, folder / f'e{steps}.png')
         problems += result.problems
     return problems
 
@@ -159,6 +169,54 @@ def couplings_problems(folder):
     return result.problems
 
 
+def digits_data_problems():
+    """The counts of the classes are those that the repository of the data states."""
+    header, *rows = (data.parent / 'digits.csv').read_text(encoding='ascii').splitlines()
+    cells = [[int(cell) for cell in row.split(',')] for row in rows]
+    problems = []
+    if len(rows) != 1797 or {len(row) for row in cells} | {len(header.split(','))} != {65}:
+        problems.append(f'wanted 1797 rows of 65 columns; {len(rows)} rows')
+    if {value for row in cells for value in row[:-1]} != set(range(17)):
+        problems.append('wanted pixels from 0 to 16')
+    counts = [sum(row[-1] == label for row in cells) for label in range(10)]
+    if counts != [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]:
+        problems.append(f'the classes have {counts} rows')
+    return problems
+
+
+def digits_problems(folder):
+    digits = data.parent / 'digits.csv'
+    result = run('digits', digits, '--steps', 300, '--out', 'a', '--model', 'a.safetensors',
+                 folder=folder)
+    expect(result, result.returncode == 0 and re.search(r'\d s of training', result.stdout),
+           'status 0 and how long it took')
+    expect(result, (folder / 'a.safetensors').is_file(), 'a saved model')
+    table = folder / 'a' / 'quality.csv'
+    expect(result, table.is_file(), 'a table')
+    if table.is_file():
+        header, *lines = table.read_text(encoding='ascii').splitlines()
+        rows = {scale: numbers for scale, *numbers in
+                ([float(cell) for cell in line.split(',')] for line in lines)}
+        expect(result, header == 'guidance_scale,recognised,distance,distance_ratio'
+               and list(rows) == [1, 1.5, 2, 4], 'a line for each of four scales')
+        # Without training a tenth is recognised, at 2.14 times the distance of held-out digits.
+        recognised, _, ratio = rows.get(2, [0, 0, 0])
+        expect(result, recognised > 0.85 and 0.8 < ratio < 2,
+               'more than 0.85 recognised under scale 2, at a ratio from 0.8 to 2')
+    for picture in ['digits.png', 'loss.png']:
+        expect_picture(result, folder / 'a' / picture)
+    again = run('digits', digits, '--steps', 300, '--out', 'b', '--threads', 1, folder=folder)
+    other = folder / 'b' / 'quality.csv'
+    expect(again, table.is_file() and other.is_file() and other.read_bytes() == table.read_bytes(),
+           'the same table from one thread')
+    few = run('digits', 'few.csv', '--out', 'few', folder=folder)
+    expect(few, few.returncode == 1 and few.stderr.count('\n') == 1 and '12 rows' in few.stderr,
+           'one line that names the 12 rows')
+    narrow = run('digits', 'cell.csv', '--out', 'narrow', folder=folder)
+    expect(narrow, narrow.returncode == 1 and narrow.stderr.count('\n') == 1, 'one line')
+    return result.problems + again.problems + few.problems + narrow.problems
+
+
 def refused(arguments, words, folder):
     """train_csv must fail, say all the words in one line, and write nothing."""
     before = sorted(folder.iterdir())
@@ -178,6 +236,7 @@ def main():
         (folder / 'short.csv').write_text('1,2\n3\n')
         (folder / 'nan.csv').write_text('1,2\n3,nan\n')
         (folder / 'empty.csv').write_text('')
+        (folder / 'few.csv').write_text(12 * (64 * '1,' + '2\n'))
         (folder / 'comma.csv').write_text('1,2\n3,"4,5"\n')
 
         tap.check('quickstart', quickstart_problems(folder))
@@ -186,6 +245,8 @@ def main():
         tap.check('train_csv: pictures', train_csv_picture_problems(folder))
         tap.check('custom_target', custom_target_problems(folder))
         tap.check('couplings', couplings_problems(folder))
+        tap.check('digits.csv', digits_data_problems())
+        tap.check('digits', digits_problems(folder))
         for drag, code in [(-1, -1), ('much', -1), (60, -2)]:
             tap.check(f'custom_target --drag {drag}',
                       custom_target_failure_problems(drag, code, folder))
