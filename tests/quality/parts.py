@@ -5,6 +5,7 @@ import numpy as np
 
 import flowmatch as fm
 import peers_of_assignment
+import post
 from flowmatch import metrics, transport
 from peers_of_assignment import time_of
 
@@ -21,7 +22,7 @@ LIMITS = [
     ("conditional_moons_w2_independent", "the same, independent coupling", "", 0),
     ("conditional_moons_w2_ratio", "the first over the second", "<=", 1.05),
     ("legal_worst", "every path, prediction and coupling: sliced W2 / that of two samples, largest", "<=", 1.5),
-]
+] + post.LIMITS
 
 CONTEXT = fm.Context(threads=2)
 
@@ -189,4 +190,5 @@ def legal(quick):
     return {"legal_worst": max(details.values())}, details
 
 
-PARTS = {"assignment": assignment, "path_energy": path_energy, "conditions": conditions, "legal": legal}
+PARTS = {"assignment": assignment, "path_energy": path_energy, "conditions": conditions, "legal": legal,
+         "post": post.post}
