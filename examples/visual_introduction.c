@@ -1,5 +1,6 @@
 /* The problem of the post "Flow Matching: A visual introduction", with the post's settings: train,
- * sample, and compare with what the post published and with what is known exactly. */
+ * sample, and compare with what the post published, with what is known exactly, and with what the
+ * library's recommended settings make of the same network. */
 #include "command_line.h"
 #include "output_file.h"
 #include "progress.h"
@@ -19,65 +20,101 @@ struct settings {
     int64_t steps;
 };
 
-struct experiment {
-    fmatch_context *context;
-    fmatch_source *target;
-    fmatch_model *exact; /**< the target's velocity field in closed form */
-    fmatch_model *model; /**< the network that learns it */
+/** A network and what trains it. */
+struct training {
+    fmatch_model *model;
     fmatch_optimizer *optimizer;
     fmatch_trainer *trainer;
-    float *samples; /**< [MEASURED_SAMPLES] */
 };
 
-static fmatch_status experiment_create(struct experiment *e, uint64_t seed)
+struct experiment {
+    fmatch_context *context;
+    fmatch_source *noise, *target;
+    fmatch_model *exact;         /**< the target's velocity field in closed form */
+    struct training post;        /**< with the post's settings, which the figures show */
+    struct training recommended; /**< with the library's, for comparison */
+    float *samples;              /**< [MEASURED_SAMPLES] */
+};
+
+static fmatch_status training_create(struct training *training, const struct experiment *e,
+                                     const struct post_settings *settings)
 {
-    fmatch_mlp_config network;
-    fmatch_adam_config adam;
-    fmatch_trainer_config training;
     fmatch_status status;
 
-    post_configure_network(&network);
-    post_configure_optimizer(&adam);
-    post_configure_trainer(&training);
-    network.seed = training.seed = seed;
+    if ((status = fmatch_model_create_mlp(&training->model, e->context, &settings->network)) !=
+            FMATCH_OK ||
+        (status = fmatch_optimizer_create_adam(&training->optimizer, e->context,
+                                               &settings->optimizer)) != FMATCH_OK)
+        return status;
+    return fmatch_trainer_create(&training->trainer, training->model, training->optimizer,
+                                 e->target, &settings->trainer);
+}
+
+static void training_destroy(struct training *training)
+{
+    fmatch_trainer_destroy(&training->trainer);
+    fmatch_optimizer_destroy(&training->optimizer);
+    fmatch_model_destroy(&training->model);
+}
+
+static fmatch_status experiment_create(struct experiment *e, const struct settings *settings)
+{
+    struct post_settings post;
+    fmatch_status status;
 
     if (!(e->samples = malloc(MEASURED_SAMPLES * sizeof *e->samples)))
         return FMATCH_ERROR_NO_MEMORY;
     if ((status = fmatch_context_create(&e->context, NULL)) != FMATCH_OK ||
+        (status = fmatch_source_create_normal(&e->noise, e->context, 1)) != FMATCH_OK ||
         (status = fmatch_source_create_gaussian_mixture(&e->target, e->context, 1, POST_COMPONENTS,
                                                         post_weights, post_means, post_stds)) !=
             FMATCH_OK ||
-        (status = fmatch_model_create_closed_form(&e->exact, e->context, e->target)) != FMATCH_OK ||
-        (status = fmatch_model_create_mlp(&e->model, e->context, &network)) != FMATCH_OK ||
-        (status = fmatch_optimizer_create_adam(&e->optimizer, e->context, &adam)) != FMATCH_OK)
+        (status = fmatch_model_create_closed_form(&e->exact, e->context, e->target)) != FMATCH_OK)
         return status;
-    return fmatch_trainer_create(&e->trainer, e->model, e->optimizer, e->target, &training);
+    post_configure_plain(&post, settings->seed);
+    if ((status = training_create(&e->post, e, &post)) != FMATCH_OK)
+        return status;
+    post_configure_recommended(&post, settings->seed, settings->steps, e->noise, e->target);
+    return training_create(&e->recommended, e, &post);
 }
 
 static void experiment_destroy(struct experiment *e)
 {
     free(e->samples);
-    fmatch_trainer_destroy(&e->trainer);
-    fmatch_optimizer_destroy(&e->optimizer);
-    fmatch_model_destroy(&e->model);
+    training_destroy(&e->recommended);
+    training_destroy(&e->post);
     fmatch_model_destroy(&e->exact);
     fmatch_source_destroy(&e->target);
+    fmatch_source_destroy(&e->noise);
     fmatch_context_destroy(&e->context);
 }
 
-static fmatch_status train_and_measure(struct experiment *e, const struct settings *settings,
-                                       struct summary *summary)
+static fmatch_status train_and_measure(const struct experiment *e, const struct training *training,
+                                       const struct settings *settings, double *seconds,
+                                       struct measures *measures)
 {
     double start = seconds_now();
-    fmatch_status status = train_with_progress(e->trainer, settings->steps);
+    fmatch_status status = train_with_progress(training->trainer, settings->steps);
+
+    *seconds = seconds_now() - start;
+    if (status != FMATCH_OK)
+        return status;
+    return measure(e->context, training->model, e->exact, training->trainer, settings->seed,
+                   e->samples, measures);
+}
+
+/** The post's training comes last, whose samples stay. */
+static fmatch_status train_both(const struct experiment *e, const struct settings *settings,
+                                struct summary *summary)
+{
+    fmatch_status status = train_and_measure(e, &e->recommended, settings,
+                                             &summary->recommended_seconds, &summary->recommended);
 
     if (status != FMATCH_OK)
         return status;
-    summary->train_seconds = seconds_now() - start;
     summary->seed = settings->seed;
-    summary->steps = fmatch_trainer_count_steps(e->trainer);
-    return measure(e->context, e->model, e->exact, e->trainer, settings->seed, e->samples,
-                   &summary->measures);
+    summary->steps = fmatch_trainer_count_steps(e->recommended.trainer);
+    return train_and_measure(e, &e->post, settings, &summary->train_seconds, &summary->measures);
 }
 
 static bool write_summary(const struct summary *summary, const char *directory)
@@ -102,9 +139,10 @@ static bool write_results(const struct experiment *e, const struct summary *summ
 {
     const struct run_results results = {.context = e->context,
                                         .target = e->target,
-                                        .model = e->model,
+                                        .model = e->post.model,
+                                        .recommended = e->recommended.model,
                                         .exact = e->exact,
-                                        .trainer = e->trainer,
+                                        .trainer = e->post.trainer,
                                         .samples = e->samples,
                                         .summary = summary};
 
@@ -117,9 +155,9 @@ static int run(const struct settings *settings)
     struct summary summary = {0};
     bool written = false;
 
-    fmatch_status status = experiment_create(&experiment, settings->seed);
+    fmatch_status status = experiment_create(&experiment, settings);
     if (status == FMATCH_OK)
-        status = train_and_measure(&experiment, settings, &summary);
+        status = train_both(&experiment, settings, &summary);
     if (status == FMATCH_OK) {
         summary_print(&summary);
         written = write_results(&experiment, &summary, settings->out);
@@ -143,9 +181,11 @@ int main(int argc, char **argv)
     };
     const struct command_line line = {
         .program = "visual_introduction",
-        .purpose = "Train a small network to carry the standard normal distribution to the mixture "
-                   "of the post\n\"Flow Matching: A visual introduction\", sample from it, and "
-                   "compare with the exact answer.",
+        .purpose =
+            "Train a small network to carry the standard normal distribution to the mixture "
+            "of the post\n\"Flow Matching: A visual introduction\", with the post's settings "
+            "and with the recommended\nones, sample from it, and compare with the exact "
+            "answer.",
         .options = options,
         .count = sizeof options / sizeof options[0],
     };

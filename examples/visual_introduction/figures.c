@@ -20,6 +20,7 @@ static const struct {
     [FIGURE_SAMPLED_DENSITY] = {"09_sampled_density", FIGURE_WIDTH, 340, draw_sampled_density},
     [FIGURE_FIELD_ERROR] = {"10_field_error", FIGURE_WIDTH, 330, draw_field_error},
     [FIGURE_SOLVERS] = {"11_solvers", FIGURE_WIDTH, 400, draw_solvers},
+    [FIGURE_SETTINGS] = {"12_settings", FIGURE_WIDTH, 620, draw_settings},
 };
 
 const char *figure_name(enum figure figure)

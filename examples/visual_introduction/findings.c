@@ -5,13 +5,17 @@
 
 static const double curve_reach = 3;
 
-/* Euler's 50 steps are the post's; the midpoint rule gets as many evaluations of the network. */
+/* Euler's 50 steps are the post's; the midpoint rule gets as many evaluations of the network. Where
+ * settings of training are compared, the solver's own error is to be small. */
 static const struct {
+    bool recommended;
     int32_t solver;
     int64_t steps;
 } reconstruction_solvers[RECONSTRUCTIONS] = {
-    [RECONSTRUCTION_EULER] = {FMATCH_SOLVER_EULER, 50},
-    [RECONSTRUCTION_MIDPOINT] = {FMATCH_SOLVER_MIDPOINT, 25},
+    [RECONSTRUCTION_EULER] = {false, FMATCH_SOLVER_EULER, 50},
+    [RECONSTRUCTION_MIDPOINT] = {false, FMATCH_SOLVER_MIDPOINT, 25},
+    [RECONSTRUCTION_PLAIN] = {false, FMATCH_SOLVER_MIDPOINT, MEASURED_MIDPOINT_STEPS},
+    [RECONSTRUCTION_RECOMMENDED] = {true, FMATCH_SOLVER_MIDPOINT, MEASURED_MIDPOINT_STEPS},
 };
 
 static fmatch_status collect_curves(struct density_curves *curves, const fmatch_model *exact)
@@ -71,19 +75,26 @@ static fmatch_status collect_reference(struct reference_paths *reference,
     return status;
 }
 
-static fmatch_status collect_flows(struct findings *findings, const struct run_results *run)
+static fmatch_status subtract_fields(struct grid *difference, const struct model_flow *learned,
+                                     const struct model_flow *exact)
+{
+    if (!grid_create_over_time(difference, FLOW_TIMES, FLOW_BINS, velocity_reach))
+        return FMATCH_ERROR_NO_MEMORY;
+    for (int i = 0; i < FLOW_TIMES * FLOW_BINS; i++)
+        difference->values[i] = learned->velocity.values[i] - exact->velocity.values[i];
+    return FMATCH_OK;
+}
+
+static fmatch_status collect_flows(struct findings *f, const struct run_results *run)
 {
     fmatch_status status;
 
-    if ((status = model_flow_collect(&findings->learned, run->model)) != FMATCH_OK ||
-        (status = model_flow_collect(&findings->exact, run->exact)) != FMATCH_OK)
+    if ((status = model_flow_collect(&f->learned, run->model)) != FMATCH_OK ||
+        (status = model_flow_collect(&f->recommended, run->recommended)) != FMATCH_OK ||
+        (status = model_flow_collect(&f->exact, run->exact)) != FMATCH_OK ||
+        (status = subtract_fields(&f->difference, &f->learned, &f->exact)) != FMATCH_OK)
         return status;
-    if (!grid_create_over_time(&findings->difference, FLOW_TIMES, FLOW_BINS, velocity_reach))
-        return FMATCH_ERROR_NO_MEMORY;
-    for (int i = 0; i < FLOW_TIMES * FLOW_BINS; i++)
-        findings->difference.values[i] =
-            findings->learned.velocity.values[i] - findings->exact.velocity.values[i];
-    return FMATCH_OK;
+    return subtract_fields(&f->recommended_difference, &f->recommended, &f->exact);
 }
 
 static double variance_of(int n, const float *samples)
@@ -102,7 +113,9 @@ static fmatch_status reconstruct(struct reconstruction *reconstruction,
                                  const float *quantiles)
 {
     fmatch_sampler *sampler;
-    fmatch_status status = create_solver(&sampler, run->model, reconstruction_solvers[which].solver,
+    const fmatch_model *model =
+        reconstruction_solvers[which].recommended ? run->recommended : run->model;
+    fmatch_status status = create_solver(&sampler, model, reconstruction_solvers[which].solver,
                                          reconstruction_solvers[which].steps);
 
     if (status == FMATCH_OK)
@@ -114,7 +127,8 @@ static fmatch_status reconstruct(struct reconstruction *reconstruction,
                    samples);
     reconstruction->variance = variance_of(FLOW_SAMPLES, samples);
     return fmatch_metrics_evaluate_wasserstein_1d(run->context, FLOW_SAMPLES, samples, FLOW_SAMPLES,
-                                                  quantiles, NULL, &reconstruction->w2);
+                                                  quantiles, &reconstruction->w1,
+                                                  &reconstruction->w2);
 }
 
 static fmatch_status collect_reconstructions(struct findings *findings,
@@ -159,8 +173,10 @@ void findings_destroy(struct findings *findings)
 {
     reference_paths_destroy(&findings->reference);
     model_flow_destroy(&findings->learned);
+    model_flow_destroy(&findings->recommended);
     model_flow_destroy(&findings->exact);
     grid_destroy(&findings->difference);
+    grid_destroy(&findings->recommended_difference);
     grid_destroy(&findings->sampled_density);
     free(findings->losses.step);
     free(findings->losses.loss);

@@ -26,11 +26,17 @@ struct losses {
 /** Samples of one solver, beside the exact target. */
 struct reconstruction {
     struct histogram histogram;
-    double w2;
+    double w1, w2;
     double variance;
 };
 
-enum { RECONSTRUCTION_EULER, RECONSTRUCTION_MIDPOINT, RECONSTRUCTIONS };
+enum {
+    RECONSTRUCTION_EULER,
+    RECONSTRUCTION_MIDPOINT,
+    RECONSTRUCTION_PLAIN,       /**< the post's settings with as many steps as the next */
+    RECONSTRUCTION_RECOMMENDED, /**< the recommended settings */
+    RECONSTRUCTIONS
+};
 
 struct findings {
     const struct run_results *run;
@@ -38,8 +44,10 @@ struct findings {
     struct reference_paths reference;
     struct losses losses;
     struct model_flow learned, exact;
-    struct grid difference;   /**< learned minus exact velocity */
-    struct histogram samples; /**< those of the run */
+    struct model_flow recommended;
+    struct grid difference;             /**< learned minus exact velocity */
+    struct grid recommended_difference; /**< the same of the recommended settings */
+    struct histogram samples;           /**< those of the run */
     struct reconstruction reconstructions[RECONSTRUCTIONS];
     struct grid sampled_density;
     double sampled_seconds; /**< that it took */

@@ -67,13 +67,13 @@ static fmatch_status measure_field(const fmatch_model *model, const fmatch_model
     return FMATCH_OK;
 }
 
-static fmatch_status create_euler(fmatch_sampler **sampler, const fmatch_model *model,
-                                  int64_t steps)
+static fmatch_status create_sampler(fmatch_sampler **sampler, const fmatch_model *model,
+                                    int32_t solver, int64_t steps)
 {
     fmatch_sampler_config config;
 
     fmatch_sampler_config_init_preset(&config, FMATCH_PRESET_PLAIN);
-    config.solver = FMATCH_SOLVER_EULER;
+    config.solver = solver;
     config.steps = steps;
     config.t_start = 0;
     config.t_end = 1;
@@ -92,24 +92,48 @@ static void measure_moments(const float *samples, struct measures *measures)
     measures->variance = squares / MEASURED_SAMPLES - measures->mean * measures->mean;
 }
 
-static fmatch_status measure_samples(fmatch_context *context, const fmatch_model *model,
-                                     uint64_t seed, float *samples, struct measures *measures)
+static fmatch_status draw_samples(const fmatch_model *model, int32_t solver, int64_t steps,
+                                  uint64_t seed, float *samples)
 {
-    fmatch_sampler *sampler = NULL;
-    float *quantiles = malloc(MEASURED_SAMPLES * sizeof *quantiles);
-    fmatch_status status = quantiles ? create_euler(&sampler, model, MEASURED_EULER_STEPS)
-                                     : (fmatch_status)FMATCH_ERROR_NO_MEMORY;
+    fmatch_sampler *sampler;
+    fmatch_status status = create_sampler(&sampler, model, solver, steps);
 
     if (status == FMATCH_OK)
         status = fmatch_sampler_draw(sampler, seed, 0, MEASURED_SAMPLES, NULL, samples);
-    if (status == FMATCH_OK) {
-        measure_moments(samples, measures);
-        post_exact_quantiles(MEASURED_SAMPLES, quantiles);
-        status = fmatch_metrics_evaluate_wasserstein_1d(context, MEASURED_SAMPLES, samples,
-                                                        MEASURED_SAMPLES, quantiles, &measures->w1,
-                                                        &measures->w2);
-    }
     fmatch_sampler_destroy(&sampler);
+    return status;
+}
+
+/** Euler's samples come last, and stay. */
+static fmatch_status measure_distances(fmatch_context *context, const fmatch_model *model,
+                                       uint64_t seed, const float *quantiles, float *samples,
+                                       struct measures *measures)
+{
+    fmatch_status status;
+
+    if ((status = draw_samples(model, FMATCH_SOLVER_MIDPOINT, MEASURED_MIDPOINT_STEPS, seed,
+                               samples)) != FMATCH_OK ||
+        (status = fmatch_metrics_evaluate_wasserstein_1d(
+             context, MEASURED_SAMPLES, samples, MEASURED_SAMPLES, quantiles,
+             &measures->w1_midpoint, NULL)) != FMATCH_OK ||
+        (status = draw_samples(model, FMATCH_SOLVER_EULER, MEASURED_EULER_STEPS, seed, samples)) !=
+            FMATCH_OK)
+        return status;
+    measure_moments(samples, measures);
+    return fmatch_metrics_evaluate_wasserstein_1d(context, MEASURED_SAMPLES, samples,
+                                                  MEASURED_SAMPLES, quantiles, &measures->w1,
+                                                  &measures->w2);
+}
+
+static fmatch_status measure_samples(fmatch_context *context, const fmatch_model *model,
+                                     uint64_t seed, float *samples, struct measures *measures)
+{
+    float *quantiles = malloc(MEASURED_SAMPLES * sizeof *quantiles);
+
+    if (!quantiles)
+        return FMATCH_ERROR_NO_MEMORY;
+    post_exact_quantiles(MEASURED_SAMPLES, quantiles);
+    fmatch_status status = measure_distances(context, model, seed, quantiles, samples, measures);
     free(quantiles);
     return status;
 }
@@ -119,7 +143,7 @@ static fmatch_status follow_path(const fmatch_model *model, double path[POST_PAT
     fmatch_sampler *sampler;
     float trajectory[POST_PATH_TIMES];
 
-    fmatch_status status = create_euler(&sampler, model, POST_PATH_STEPS);
+    fmatch_status status = create_sampler(&sampler, model, FMATCH_SOLVER_EULER, POST_PATH_STEPS);
     if (status == FMATCH_OK)
         status =
             fmatch_sampler_integrate_trajectory(sampler, 1, &post_path_start, NULL, trajectory);

@@ -178,3 +178,22 @@ void write_solver_numbers(FILE *stream, const struct findings *findings)
     }
     end_table(stream);
 }
+
+void write_settings_numbers(FILE *stream, const struct findings *findings)
+{
+    const struct summary *s = findings->run->summary;
+    const struct measures *p = &s->measures, *r = &s->recommended;
+
+    begin_table(stream, 4, (const char *const[]){"", "the post", "recommended", "exact"});
+    write_row(stream, "loss, mean of the last 1000 steps", 4, 3,
+              (const double[]){p->loss_last_1000, r->loss_last_1000, p->irreducible_loss});
+    write_row(stream, "error of the velocity, root mean square", 4, 3,
+              (const double[]){p->field_rmse, r->field_rmse, 0});
+    write_row(stream, "samples: <var>W</var><sub>1</sub> to the target", 4, 3,
+              (const double[]){p->w1_midpoint, r->w1_midpoint, 0});
+    write_row(stream, "seconds of training", 2, 2,
+              (const double[]){s->train_seconds, s->recommended_seconds});
+    end_table(stream);
+    fprintf(stream, "<p class=\"note\">100 000 samples each, midpoint, %d steps.</p>\n",
+            MEASURED_MIDPOINT_STEPS);
+}

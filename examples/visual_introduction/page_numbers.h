@@ -16,5 +16,6 @@ void write_reconstruction_numbers(FILE *stream, const struct findings *findings)
 void write_crowd_numbers(FILE *stream, const struct findings *findings);
 void write_error_numbers(FILE *stream, const struct findings *findings);
 void write_solver_numbers(FILE *stream, const struct findings *findings);
+void write_settings_numbers(FILE *stream, const struct findings *findings);
 
 #endif

@@ -14,9 +14,10 @@ const double post_path_published[POST_PATH_TIMES] = {0.850, 0.805, 0.767, 0.738,
                                                      0.731, 0.769, 0.830, 0.909, 0.999, 1.095,
                                                      1.192, 1.288, 1.384, 1.481};
 
-void post_configure_network(fmatch_mlp_config *config)
+static void configure_network(fmatch_mlp_config *config, uint64_t seed)
 {
     fmatch_mlp_config_init_preset(config, FMATCH_PRESET_PLAIN);
+    config->seed = seed;
     config->dim = 1;
     config->hidden_layers = 2;
     config->hidden_width = 64;
@@ -25,7 +26,7 @@ void post_configure_network(fmatch_mlp_config *config)
     config->data_std = NULL;
 }
 
-void post_configure_optimizer(fmatch_adam_config *config)
+static void configure_optimizer(fmatch_adam_config *config)
 {
     fmatch_adam_config_init_preset(config, FMATCH_PRESET_PLAIN);
     config->learning_rate = 1e-3;
@@ -34,10 +35,31 @@ void post_configure_optimizer(fmatch_adam_config *config)
     config->epsilon = 1e-8;
 }
 
-void post_configure_trainer(fmatch_trainer_config *config)
+static void configure_trainer(fmatch_trainer_config *config, uint64_t seed)
 {
     fmatch_trainer_config_init_preset(config, FMATCH_PRESET_PLAIN);
     config->batch = 256;
+    config->seed = seed;
+}
+
+void post_configure_plain(struct post_settings *settings, uint64_t seed)
+{
+    configure_network(&settings->network, seed);
+    configure_optimizer(&settings->optimizer);
+    configure_trainer(&settings->trainer, seed);
+}
+
+void post_configure_recommended(struct post_settings *settings, uint64_t seed, int64_t steps,
+                                const fmatch_source *noise, const fmatch_source *target)
+{
+    fmatch_mlp_config_init(&settings->network);
+    settings->network.seed = seed;
+    settings->network.noise = noise;
+    settings->network.data = target;
+    fmatch_adam_config_init(&settings->optimizer);
+    fmatch_trainer_config_init(&settings->trainer);
+    settings->trainer.seed = seed;
+    settings->trainer.steps = steps > 0 ? steps : 1;
 }
 
 static double cumulative_probability(double x)

@@ -23,10 +23,19 @@ extern const double post_variance;
 extern const float post_path_start;
 extern const double post_path_published[POST_PATH_TIMES];
 
-/** Settings of the post, every one written out. Seeds are the caller's. */
-void post_configure_network(fmatch_mlp_config *config);
-void post_configure_optimizer(fmatch_adam_config *config);
-void post_configure_trainer(fmatch_trainer_config *config);
+/** Settings of one training. */
+struct post_settings {
+    fmatch_mlp_config network;
+    fmatch_adam_config optimizer;
+    fmatch_trainer_config trainer;
+};
+
+/** Those of the post, every one written out. */
+void post_configure_plain(struct post_settings *settings, uint64_t seed);
+
+/** The library's recommended ones for as many steps, with the post's network and noise. */
+void post_configure_recommended(struct post_settings *settings, uint64_t seed, int64_t steps,
+                                const fmatch_source *noise, const fmatch_source *target);
 
 /** Values at the probabilities (i + 1/2) / n of the target: the sample that fits it best. */
 void post_exact_quantiles(int64_t n, float *quantiles);

@@ -37,12 +37,11 @@ void draw_loss(cairo_t *cairo, const struct findings *findings)
     legend_draw(&panel, LEGEND_TOP_RIGHT, 3, entries);
 }
 
-static void draw_one_reconstruction(cairo_t *cairo, double x, const struct findings *findings,
-                                    int which, const char *solver)
+void draw_reconstruction_panel(cairo_t *cairo, double x, const struct findings *findings, int which,
+                               const char *title)
 {
     const struct reconstruction *r = &findings->reconstructions[which];
     const struct density_curves *c = &findings->curves;
-    char title[64];
     const struct panel panel = {
         .cairo = cairo,
         .frame = {x, 34, 355, 250},
@@ -60,7 +59,6 @@ static void draw_one_reconstruction(cairo_t *cairo, double x, const struct findi
     };
     const struct fill fill = {learned_colour, 0.5};
 
-    snprintf(title, sizeof title, "%s:  *W*₂ = %.4f", solver, r->w2);
     panel_open(&panel);
     mark_bars(&panel, UPWARD, HISTOGRAM_BINS, r->histogram.low, r->histogram.high,
               r->histogram.density, &fill);
@@ -71,8 +69,14 @@ static void draw_one_reconstruction(cairo_t *cairo, double x, const struct findi
 
 void draw_reconstruction(cairo_t *cairo, const struct findings *findings)
 {
-    draw_one_reconstruction(cairo, 58, findings, RECONSTRUCTION_EULER, "Euler, 50 steps");
-    draw_one_reconstruction(cairo, 431, findings, RECONSTRUCTION_MIDPOINT, "midpoint, 25 steps");
+    const struct reconstruction *r = findings->reconstructions;
+    char title[64];
+
+    snprintf(title, sizeof title, "Euler, 50 steps:  *W*₂ = %.4f", r[RECONSTRUCTION_EULER].w2);
+    draw_reconstruction_panel(cairo, 58, findings, RECONSTRUCTION_EULER, title);
+    snprintf(title, sizeof title, "midpoint, 25 steps:  *W*₂ = %.4f",
+             r[RECONSTRUCTION_MIDPOINT].w2);
+    draw_reconstruction_panel(cairo, 431, findings, RECONSTRUCTION_MIDPOINT, title);
 }
 
 void draw_sampled_density(cairo_t *cairo, const struct findings *findings)

@@ -8,7 +8,7 @@
 struct run_results {
     fmatch_context *context;
     const fmatch_source *target;
-    const fmatch_model *model, *exact;
+    const fmatch_model *model, *recommended, *exact;
     const fmatch_trainer *trainer;
     const float *samples; /**< [MEASURED_SAMPLES], those that were measured */
     const struct summary *summary;

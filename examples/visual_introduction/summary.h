@@ -8,8 +8,10 @@
 struct summary {
     uint64_t seed;
     int64_t steps;
-    double train_seconds;
+    double train_seconds; /**< with the post's settings */
     struct measures measures;
+    double recommended_seconds; /**< with the recommended ones, which the rest of the run has not */
+    struct measures recommended;
 };
 
 /** For people, on standard output. */

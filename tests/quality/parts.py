@@ -1,11 +1,12 @@
 """What is measured: each part returns its targets and what stands behind them."""
-import os
 import statistics
 
 import numpy as np
 
 import flowmatch as fm
 import peers_of_assignment
+import post
+import real_data
 from flowmatch import metrics, transport
 from peers_of_assignment import time_of
 
@@ -22,28 +23,13 @@ LIMITS = [
     ("conditional_moons_w2_independent", "the same, independent coupling", "", 0),
     ("conditional_moons_w2_ratio", "the first over the second", "<=", 1.05),
     ("legal_worst", "every path, prediction and coupling: sliced W2 / that of two samples, largest", "<=", 1.5),
-    ("digits_recognised", "digits that 3 nearest real ones name as asked for, of 1000, worst seed", ">=", 0.95),
-    ("digits_distance_ratio", "median distance to the nearest training digit / held-out digits', worst seed", ">=", 0.8),
-    ("faithful_energy_ratio", "energy distance to the half held out: samples / the other half, ten splits", "<=", 1.25),
-]
+] + post.LIMITS + real_data.LIMITS
 
 CONTEXT = fm.Context(threads=2)
-DATA = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "examples", "data")
 
 
 def say(text):
     print("  " + text, flush=True)
-
-
-def rows_of(name):
-    return np.loadtxt(os.path.join(DATA, name), delimiter=",", skiprows=1, dtype=np.float32)
-
-
-def run_with_cosine(trainer, optimizer, rate, steps, pieces=20):
-    """The rate falls from `rate` to nothing along half a cosine, in pieces."""
-    for k in range(pieces):
-        optimizer.learning_rate = rate * (0.5 + 0.5 * np.cos(np.pi * k / pieces))
-        trainer.run(steps // pieces)
 
 
 # ---- assignment ----
@@ -63,7 +49,8 @@ POINTS, SETS, EULER_STEPS = 2000, 8, 100
 
 
 def selu_network(seed, **settings):
-    return fm.Model.mlp(2, hidden_layers=3, hidden_width=64, activation="selu", seed=seed, context=CONTEXT, **settings)
+    return fm.Model.mlp(2, hidden_layers=3, hidden_width=64, activation="selu", seed=seed, preset="plain",
+                        context=CONTEXT, **settings)
 
 
 def mean_w2_square(noise, target):
@@ -78,7 +65,7 @@ def path_energy_of(noise, target, coupling, steps, seed, w2_square):
     The rate falls over the second half: at a constant one the energy goes up and down by a tenth from step to step.
     """
     model, optimizer = selu_network(seed, path=fm.Path(noise=0.1), noise=noise), fm.Adam(1e-3)
-    trainer = fm.Trainer(model, optimizer, target, batch=512, seed=seed, coupling=coupling)
+    trainer = fm.Trainer(model, optimizer, target, batch=512, seed=seed, coupling=coupling, preset="plain")
     for k in range(20):
         optimizer.learning_rate = 1e-3 * min(1, 2 - k / 10)
         trainer.run(steps // 20)
@@ -118,7 +105,7 @@ def moon_distances(coupling, steps, seed, n):
     """W2 of each moon's samples to fresh rows of that moon, whose label is the condition."""
     target = fm.Source.toy("two_moons", "torchcfm_runner", labels=True, context=CONTEXT)
     model = selu_network(seed, condition_dim=1, classes=2)
-    fm.Trainer(model, fm.Adam(1e-3), target, batch=256, seed=seed, coupling=coupling).run(steps)
+    fm.Trainer(model, fm.Adam(1e-3), target, batch=256, seed=seed, coupling=coupling, preset="plain").run(steps)
     rows = target.draw_rows(8 * n, seed=5000 + seed)
     sampler = fm.Sampler(model, steps=50)
     distances = []
@@ -170,12 +157,10 @@ def loss_of(path, prediction):
 
 def distance_ratio(target, path_name, prediction, coupling, batch, steps, n=2000):
     """Sliced W2 of samples to fresh rows, over that of two sets of fresh rows; each the mean of eight."""
-    model = fm.Model.mlp(2, hidden_layers=3, hidden_width=64, path=PATHS[path_name], prediction=prediction, seed=1,
-                         context=CONTEXT)
-    optimizer = fm.Adam(2e-3)
-    trainer = fm.Trainer(model, optimizer, target, batch=batch, seed=2, coupling=coupling,
-                         loss=loss_of(path_name, prediction), times=fm.Times(stratified=True))
-    run_with_cosine(trainer, optimizer, 2e-3, steps)
+    model = fm.Model.mlp(data=target, hidden_layers=3, hidden_width=64, path=PATHS[path_name], prediction=prediction,
+                         seed=1, context=CONTEXT)
+    fm.Trainer(model, fm.Adam(context=CONTEXT), target, batch=batch, seed=2, coupling=coupling,
+               loss=loss_of(path_name, prediction), steps=steps).run(steps)
     end = 0.99 if prediction == "data" and path_name in SINGULAR else 1
     samples = fm.Sampler(model, steps=200, t_end=end).draw(n, seed=3)
     noise = [metrics.sliced_wasserstein(target.draw(n, seed=10 + k), target.draw(n, seed=20 + k)).w2 for k in range(8)]
@@ -203,112 +188,5 @@ def legal(quick):
     return {"legal_worst": max(details.values())}, details
 
 
-# ---- real data ----
-
-def parts_of(rows, share, seed):
-    """Rows in a random order, cut in two."""
-    order = np.random.default_rng(seed).permutation(len(rows))
-    first = int(share * len(rows))
-    return rows[order[:first]], rows[order[first:]]
-
-
-def deviations_of(x):
-    """Of the columns, with 1 for a constant one, which is only shifted."""
-    std = x.std(axis=0)
-    return np.where(std > 0, std, 1)
-
-
-def neighbours_of(x, real, k=3):
-    """The k nearest rows of `real`, nearest first, and their distances: both [n, k]."""
-    squares = (x * x).sum(1)[:, None] + (real * real).sum(1)[None] - 2 * x @ real.T
-    nearest = np.argsort(squares, axis=1)[:, :k]
-    return nearest, np.sqrt(np.maximum(np.take_along_axis(squares, nearest, 1), 0))
-
-
-def class_of(labels):
-    """What most of the neighbours are; the nearest one's where all differ. labels [n, 3], nearest first."""
-    return np.where(labels[:, 1] == labels[:, 2], labels[:, 1], labels[:, 0])
-
-
-DIGITS_EACH = 100
-
-
-def digits_of(seed, steps, scales):
-    """For each strength of guidance, (share recognised, ratio of distances); and the share of held-out digits."""
-    train, held_out = parts_of(rows_of("digits.csv"), 0.8, seed)
-    x, labels = train[:, :-1], train[:, -1]
-    model = fm.Model.mlp(64, hidden_layers=3, hidden_width=256, activation="silu", seed=seed, data_mean=x.mean(axis=0),
-                         data_std=deviations_of(x), condition_dim=1, classes=10, null_condition=True, context=CONTEXT)
-    optimizer = fm.Adam(2e-3)
-    trainer = fm.Trainer(model, optimizer, fm.Source.array(x, conditions=labels, context=CONTEXT), batch=128, seed=seed)
-    run_with_cosine(trainer, optimizer, 2e-3, steps)
-    nearest, real = neighbours_of(held_out[:, :-1], x)
-    real_share = np.mean(class_of(labels[nearest]) == held_out[:, -1])
-    asked, found = np.repeat(np.arange(10), DIGITS_EACH), {}
-    for scale in scales:
-        samples = fm.Sampler(model, guidance_scale=scale).draw(len(asked), seed=100 + seed, condition=asked)
-        nearest, distance = neighbours_of(samples, x)
-        found[scale] = (float(np.mean(class_of(labels[nearest]) == asked)),
-                        float(np.median(distance[:, 0]) / np.median(real[:, 0])))
-    return found, real_share
-
-
-def digits(quick):
-    """Images of 8 x 8 in ten classes, four fifths of them to learn from; 1000 samples, 100 for each class.
-
-    A model that repeats its rows has a ratio of distances of 0; what is new and alike has 1.
-    """
-    wanted, seeds = 2, (0,) if quick else (0, 1, 2)
-    details = []
-    for seed in seeds:
-        seconds, (found, real_share) = time_of(lambda: digits_of(seed, 2000 if quick else 4000, (1, wanted)))
-        for scale, (share, ratio) in found.items():
-            details.append({"seed": seed, "scale": scale, "recognised": share, "ratio": ratio})
-            say(f"seed {seed}, guidance scale {scale}: {share:.3f} recognised (held-out digits {real_share:.3f}), "
-                f"distance ratio {ratio:.3f}")
-        say(f"seed {seed}: {seconds:.0f} s")
-    guided = [row for row in details if row["scale"] == wanted]
-    return {"digits_recognised": min(row["recognised"] for row in guided),
-            "digits_distance_ratio": min(row["ratio"] for row in guided)}, details
-
-
-def faithful_sets(seed, rate, steps, cosine, n):
-    """The half that was held out, the other half, and samples of a model of that one: in its deviations."""
-    half, held_out = parts_of(rows_of("faithful.csv"), 0.5, seed)
-    mean, std = half.mean(axis=0), half.std(axis=0)
-    model = fm.Model.mlp(2, seed=seed, data_mean=mean, data_std=std, context=CONTEXT)
-    optimizer = fm.Adam(rate)
-    trainer = fm.Trainer(model, optimizer, half, seed=seed)
-    run_with_cosine(trainer, optimizer, rate, steps) if cosine else trainer.run(steps)
-    return [(rows - mean) / std for rows in (held_out, half, fm.Sampler(model).draw(n, seed=1000 + seed))]
-
-
-def faithful(quick):
-    """272 rows in ten random halves. Energy distances to the half that was held out, from samples of a model of the
-    other half, and from that half itself; the ratio of their means.
-
-    There are 5000 samples, so that they stand for the model itself. One that repeats its half has a ratio of 1, and
-    a mixture of two Gaussians fitted to that half by expectation and maximisation 0.98. Of as many samples as rows,
-    136, each of them would have 0.43 more, for the chance in drawing them: that is reported too.
-    """
-    settings = {"cosine, 2e-3, 1000 steps": (2e-3, 1000, True), "constant, 1e-3, 2000 steps": (1e-3, 2000, False)}
-    details, ratios = {}, []
-    for name, (rate, steps, cosine) in settings.items():
-        distances = []
-        for seed in range(10):
-            held_out, half, samples = faithful_sets(seed, rate, steps, cosine, 5000)
-            blocks = samples[:len(samples) // len(half) * len(half)].reshape(-1, len(half), 2)
-            distances.append([metrics.energy_distance(samples, held_out), metrics.energy_distance(half, held_out),
-                              np.mean([metrics.energy_distance(block, held_out) for block in blocks])])
-        samples, halves, blocks = np.mean(distances, axis=0)
-        ratios.append(samples / halves)
-        details[name] = {"distances": np.array(distances).tolist(), "ratio": ratios[-1], "blocks": blocks / halves}
-        say(f"{name}: samples {samples:.4f}, halves {halves:.4f}, ratio {ratios[-1]:.3f}; "
-            f"of as many samples as rows {blocks / halves:.3f}")
-        if quick:
-            break
-    return {"faithful_energy_ratio": ratios[0]}, details
-
-
 PARTS = {"assignment": assignment, "path_energy": path_energy, "conditions": conditions, "legal": legal,
-         "digits": digits, "faithful": faithful}
+         "post": post.post, "digits": real_data.digits, "faithful": real_data.faithful}
