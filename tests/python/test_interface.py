@@ -119,6 +119,9 @@ def test_named_numbers():
     ('context', 'INSTRUCTION_SETS', 'FMATCH_INSTRUCTION_SET_'),
     ('context', 'MATMULS', 'FMATCH_MATMUL_'),
     ('_handle', 'PRESETS', 'FMATCH_PRESET_'),
+    ('settings', 'RATES', 'FMATCH_RATE_'),
+    ('trainer', 'HISTORY_FORMATS', 'FMATCH_HISTORY_'),
+    ('trainer', 'PUBLISH', 'FMATCH_PUBLISH_'),
 ])
 def test_every_enumerator_has_its_name(module, table, prefix):
     numbers = {name.lower(): int(number)

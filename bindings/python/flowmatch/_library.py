@@ -224,6 +224,13 @@ class ProgressInfo(Structure):
                 ('gradient_norm', c_double), ('validation_loss', c_double)]
 
 
+class TrainerInfo(Structure):
+    _fields_ = [('struct_size', c_uint32), ('stopped', c_int32), ('steps', c_int64),
+                ('rows', c_int64), ('loss', c_double), ('learning_rate', c_double),
+                ('gradient_norm', c_double), ('validation_loss', c_double),
+                ('best_loss', c_double), ('best_step', c_int64)]
+
+
 REPORT = CFUNCTYPE(c_int32, c_void_p, POINTER(ProgressInfo))
 
 
@@ -294,7 +301,11 @@ STRUCTS = {
     'fmatch_tensor_map': TensorMap,
     'fmatch_adam_config': AdamConfig,
     'fmatch_sgd_config': SgdConfig,
+    'fmatch_rate_callbacks': RateCallbacks,
+    'fmatch_rate_config': RateConfig,
+    'fmatch_validation_config': ValidationConfig,
     'fmatch_trainer_config': TrainerConfig,
+    'fmatch_trainer_info': TrainerInfo,
     'fmatch_progress_info': ProgressInfo,
     'fmatch_progress': ProgressCallbacks,
     'fmatch_batch': Batch,
@@ -400,6 +411,9 @@ FUNCTIONS: Dict[str, List[Any]] = {
     'fmatch_optimizer_set_learning_rate': [STATUS, HANDLE, c_double],
     'fmatch_sgd_config_init_sized': [None, POINTER(SgdConfig), c_size_t, c_int32],
 
+    'fmatch_rate_config_init_sized': [None, POINTER(RateConfig), c_size_t],
+    'fmatch_rate_evaluate': [STATUS, POINTER(RateConfig), c_int64, c_int64, c_int64, DOUBLES],
+
     'fmatch_trainer_config_init_sized': [None, POINTER(TrainerConfig), c_size_t, c_int32],
     'fmatch_trainer_count_steps': [c_int64, HANDLE],
     'fmatch_trainer_create': [STATUS, NEW_HANDLE, HANDLE, HANDLE, HANDLE, POINTER(TrainerConfig)],
@@ -407,11 +421,14 @@ FUNCTIONS: Dict[str, List[Any]] = {
     'fmatch_trainer_evaluate': [STATUS, HANDLE, c_uint64, c_int64, DOUBLES],
     'fmatch_trainer_evaluate_batch': [STATUS, HANDLE, POINTER(Batch), DOUBLES],
     'fmatch_trainer_get_gradient': [STATUS, HANDLE, c_char_p, c_int64, FLOATS],
+    'fmatch_trainer_get_info': [STATUS, HANDLE, POINTER(TrainerInfo)],
     'fmatch_trainer_get_losses': [STATUS, HANDLE, c_int64, c_int64, DOUBLES],
     'fmatch_trainer_load': [STATUS, HANDLE, c_char_p],
     'fmatch_trainer_run': [STATUS, HANDLE, c_int64, POINTER(ProgressCallbacks)],
     'fmatch_trainer_run_batch': [STATUS, HANDLE, POINTER(Batch), DOUBLES],
     'fmatch_trainer_save': [STATUS, HANDLE, c_char_p],
+    'fmatch_trainer_save_history': [STATUS, HANDLE, c_char_p, c_int32],
+    'fmatch_validation_config_init_sized': [None, POINTER(ValidationConfig), c_size_t],
 
     'fmatch_sampler_config_init_sized': [None, POINTER(SamplerConfig), c_size_t, c_int32],
     'fmatch_sampler_count_evaluations': [c_int64, HANDLE],

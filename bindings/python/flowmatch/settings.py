@@ -1,4 +1,4 @@
-"""What a model and a trainer are told: paths, times, losses and couplings."""
+"""What a model and a trainer are told: paths, times, losses, couplings, rates and validation."""
 
 import ctypes
 from ctypes import byref, c_double, pointer, sizeof
@@ -13,7 +13,7 @@ from ._errors import argument_error, shape_error
 from ._handle import new_config, number_of
 from ._library import library
 from .context import Context, default_context
-from .source import Generator, lending
+from .source import Generator, Source, lending
 
 PATHS = {'linear': 0, 'polynomial': 1, 'variance_preserving': 2, 'linear_variance_preserving': 3,
          'cosine': 4, 'trigonometric': 4, 'lipman': 5, 'brownian_bridge': 6, 'callback': 7}
@@ -24,6 +24,7 @@ LOSSES = {'square': 0, 'pseudo_huber': 1}
 LOSS_WEIGHTS = {'none': 0, 'sigma_sqrt': 1, 'cosmap': 2, 'adaptive': 3, 'callback': 4, 'velocity': 5}
 COUPLINGS = {'independent': 0, 'exact': 1, 'entropic': 2, 'unbalanced': 3, 'semidiscrete': 4,
              'callback': 5}
+RATES = {'constant': 0, 'cosine': 1, 'polynomial': 2, 'step': 3, 'callback': 4}
 CONDITION_COUPLINGS = {'auto': 0, 'classes': 1, 'weight': 2, 'adaptive': 3, 'none': 4}
 
 
@@ -243,6 +244,80 @@ def _weighing(weigh: Callable):
     def fill(user, n, t, weight):
         view(weight, (n,), np.float64)[:] = weigh(view(t, (n,)).copy())
     return fill
+
+
+class Rate(Settings):
+    """How the learning rate changes: a factor as a function of the trainer's step, from 0.
+
+    Args:
+        kind: after the warm-up, 'cosine' (from 1 to end), 'polynomial' (to end, with exponent),
+            'step' (times decay every so many steps), 'constant', or a function: kind(step) returns
+            the factor.
+        steps: length, the warm-up included, after which the factor stays. The trainer's `steps`
+            where not given.
+        warmup: steps over which the factor rises in a line. Default 100.
+        end: factor at the end, 0 where not given.
+        exponent: of 'polynomial', 1 where not given.
+        decay: of 'step', 0.1 where not given.
+        every: of 'step', steps from one decay to the next.
+    """
+
+    def __init__(self, kind: Any = 'cosine', steps: Optional[int] = None,
+                 warmup: Optional[int] = None, end: Optional[float] = None,
+                 exponent: Optional[float] = None, decay: Optional[float] = None,
+                 every: Optional[int] = None):
+        name = 'callback' if callable(kind) else kind
+        config = new_config(_library.RateConfig, library.fmatch_rate_config_init_sized,
+                            kind=number_of('kind', RATES, name), steps=steps, warmup=warmup,
+                            end=end, exponent=exponent, decay=decay, every=every)
+        kept: tuple = ()
+        if callable(kind):
+            function = _library.RATE(guarded(_rating(kind)))
+            callbacks = _library.RateCallbacks(struct_size=sizeof(_library.RateCallbacks),
+                                               evaluate=function)
+            config.callbacks = pointer(callbacks)
+            kept = (function, callbacks)
+        super().__init__(config, kept)
+
+    def evaluate(self, n: int, first: int = 0, steps: int = 10000) -> np.ndarray:
+        """Factors of n steps from `first` on, float64 [n]; `steps` is the trainer's."""
+        factors = np.empty(max(n, 0), np.float64)
+        call_with_callbacks(library.fmatch_rate_evaluate, self._pointer,
+                            bounded('steps', steps, ctypes.c_int64),
+                            bounded('first', first, ctypes.c_int64),
+                            bounded('n', n, ctypes.c_int64), address(factors))
+        return factors
+
+
+def _rating(rate: Callable):
+    def fill(user, step, factor):
+        factor[0] = rate(step)
+    return fill
+
+
+class Validation(Settings):
+    """When a training is validated: the loss on draws that are the same each time.
+
+    Args:
+        source: data that is held out, like the target in shape: a Source or rows. Other draws of
+            the target where not given.
+        rows: how many. Default 1024.
+        every: steps from one validation to the next. Default 250.
+        patience: validations in a row without a loss below the least so far, after which run()
+            ends early; 0: never. Default 10.
+        seed: of the draws. Default 0.
+    """
+
+    def __init__(self, source: Any = None, rows: Optional[int] = None,
+                 every: Optional[int] = None, patience: Optional[int] = None,
+                 seed: Optional[int] = None, context: Optional[Context] = None):
+        if source is not None and not isinstance(source, Source):
+            source = Source.array(source, context=context)
+        config = new_config(_library.ValidationConfig,
+                            library.fmatch_validation_config_init_sized, rows=rows, every=every,
+                            patience=patience, seed=seed,
+                            source=source and source._address)
+        super().__init__(config, (source,))
 
 
 class Pairs(NamedTuple):

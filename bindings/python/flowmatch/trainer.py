@@ -1,8 +1,10 @@
 """The trainer: draws pairs of noise and data, and fits a model's velocity to theirs."""
 
 import ctypes
+import os
 import threading
 from ctypes import byref, c_double, sizeof
+from pathlib import Path
 from typing import Any, Callable, Dict, NamedTuple, Optional
 
 import numpy as np
@@ -15,8 +17,11 @@ from ._handle import PRESETS, Handle, new_config, number_of
 from ._library import library
 from .model import Model
 from .optimizer import Optimizer
-from .settings import Coupling, Loss, Times, kept_of, pointer_of
+from .settings import Coupling, Loss, Rate, Times, Validation, kept_of, pointer_of
 from .source import as_source
+
+PUBLISH = {'present': 0, 'average': 1, 'best': 2}
+HISTORY_FORMATS = {'csv': 0, 'json': 1}
 
 _REPORTS = 100  # where the caller does not say how often
 _STRIDE = 16    # steps after which a KeyboardInterrupt is looked for, at most
@@ -28,8 +33,26 @@ class Progress(NamedTuple):
     step: int  #: steps done in this call
     steps: int  #: steps asked for in this call
     loss: float  #: mean over the steps since the last report
-    learning_rate: float  #: of the last step
+    learning_rate: float  #: of the last step, the rate's factor included
     seconds: float  #: since the call began
+    steps_per_second: float  #: since the last report
+    seconds_left: float  #: of the call, at its mean pace so far; 0 if this is its end
+    gradient_norm: float  #: mean over the steps since the last report, before clipping
+    validation_loss: float  #: the last one; nan before the first
+
+
+class TrainerInfo(NamedTuple):
+    """Where a training stands; nan before the first step or validation."""
+
+    steps: int  #: taken since the trainer was created
+    rows: int  #: that these were trained with
+    loss: float  #: of the last step
+    learning_rate: float  #: of the last step; before the first, the optimizer's
+    gradient_norm: float  #: of the last step, before clipping
+    validation_loss: float  #: the last one
+    best_loss: float  #: the least validation loss
+    best_step: int  #: steps that were taken when it was found; 0 for none
+    stopped: bool  #: whether the patience of validation is at its end, so that run takes no step
 
 
 class Trainer(Handle):
@@ -47,6 +70,15 @@ class Trainer(Handle):
         coupling: which noise is paired with which data, a Coupling. Default independent.
         condition_dropout: share of rows that are trained under the null condition, where the model
             accepts it. Default 0.1.
+        rate: factor of the optimizer's learning rate, a Rate. Default as the preset has it.
+        steps: length of the rate's schedule where that has none. Default 10000.
+        clip_norm: the gradient is scaled to this norm where its own is larger. Default never.
+        average_decay: d of the moving average of parameters, average += (1 - d) (parameters -
+            average) after each step, with a smaller d in the first ones. Default no average.
+        publish: which parameters the model gets: 'present', 'average', or 'best', those that had
+            the least validation loss.
+        accumulate: batches whose mean gradient makes a step of run. Default 1.
+        validation: a Validation. Default none.
         preset: 'recommended', or 'plain', which never changes.
 
     One thread at a time; a second one waits.
@@ -58,18 +90,27 @@ class Trainer(Handle):
                  batch: Optional[int] = None, seed: Optional[int] = None,
                  times: Optional[Times] = None, loss: Optional[Loss] = None,
                  coupling: Optional[Coupling] = None, condition_dropout: Optional[float] = None,
-                 preset: str = 'recommended'):
+                 rate: Optional[Rate] = None, steps: Optional[int] = None,
+                 clip_norm: Optional[float] = None, average_decay: Optional[float] = None,
+                 publish: Optional[str] = None, accumulate: Optional[int] = None,
+                 validation: Optional[Validation] = None, preset: str = 'recommended'):
         config = new_config(_library.TrainerConfig, library.fmatch_trainer_config_init_sized,
                             number_of('preset', PRESETS, preset), batch=batch, seed=seed,
                             time=pointer_of(times), loss=pointer_of(loss),
-                            coupling=pointer_of(coupling), condition_dropout=condition_dropout)
+                            coupling=pointer_of(coupling), condition_dropout=condition_dropout,
+                            rate=pointer_of(rate), steps=steps, clip_norm=clip_norm,
+                            average_decay=average_decay, accumulate=accumulate,
+                            publish=None if publish is None else
+                            number_of('publish', PUBLISH, publish),
+                            validation=pointer_of(validation))
         if target is not None:
             target = as_source(target, model.dim, model._kept[0])
         self._model = model
         self._lock = threading.RLock()
         super().__init__(library.fmatch_trainer_create, model._address, optimizer._address,
                          target and target._address, byref(config),
-                         kept=(model, optimizer, target, *kept_of(times, loss, coupling)))
+                         kept=(model, optimizer, target,
+                               *kept_of(times, loss, coupling, rate, validation)))
 
     def run(self, steps: int, progress: Optional[Callable[[Progress], Any]] = None,
             every: int = 0) -> bool:
@@ -82,7 +123,8 @@ class Trainer(Handle):
             every: 0 for about a hundred reports.
 
         Returns:
-            True; False if progress asked to stop. Whatever happens, also after an exception, the
+            True; False if progress asked to stop. Fewer steps are taken if the patience of
+            validation comes to its end. Whatever happens, also after an exception, the
             steps that were completed are kept and published.
         """
         if every < 0:
@@ -130,7 +172,8 @@ class Trainer(Handle):
         return gradients
 
     def evaluate(self, n: int = 65536, seed: int = 0) -> float:
-        """Loss of the present parameters on n fixed draws, from which nothing is learned."""
+        """Loss of the parameters that validation would take, the average if there is one, on n fixed
+        draws, from which nothing is learned."""
         loss = c_double()
         with self._lock:
             self._call(library.fmatch_trainer_evaluate, bounded('seed', seed, ctypes.c_uint64),
@@ -141,6 +184,29 @@ class Trainer(Handle):
     def count_steps(self) -> int:
         """Steps taken since the trainer was created."""
         return library.fmatch_trainer_count_steps(self._address)
+
+    @property
+    def info(self) -> TrainerInfo:
+        """Where the training stands."""
+        info = _library.TrainerInfo(struct_size=sizeof(_library.TrainerInfo))
+        with self._lock:
+            self._call(library.fmatch_trainer_get_info, byref(info))
+        return TrainerInfo(*(getattr(info, field) for field in TrainerInfo._fields[:-1]),
+                           stopped=bool(info.stopped))
+
+    def save_history(self, path: Any, format: Optional[str] = None) -> None:
+        """Save what became of every step: step, from 1, loss, learning_rate, gradient_norm and
+        validation_loss, which is empty, or null, where there was none.
+
+        Args:
+            path: of the file.
+            format: 'csv' or 'json'; by the path's suffix where not given.
+        """
+        if format is None:
+            format = Path(os.fsdecode(path)).suffix[1:].lower()
+        with self._lock:
+            self._call(library.fmatch_trainer_save_history, path_bytes(path),
+                       number_of('format', HISTORY_FORMATS, format))
 
     def losses(self, first: int = 0, n: Optional[int] = None) -> np.ndarray:
         """Losses of past steps, float64 [n]; all from `first` on where n is None."""
@@ -202,16 +268,21 @@ class _Reporter:
         self._progress = progress
         self._every = every
         self._last_step = self._last_report = 0
-        self._loss_sum = 0.0
+        self._last_seconds = self._loss_sum = self._norm_sum = 0.0
 
     def report(self, user, info) -> int:
         info = info.contents
-        self._loss_sum += info.loss * (info.step - self._last_step)
+        steps = info.step - self._last_step
+        self._loss_sum += info.loss * steps
+        self._norm_sum += info.gradient_norm * steps
         self._last_step = info.step
-        if self._progress is None or (info.step % self._every and info.step != info.steps):
+        if self._progress is None or (info.step % self._every and info.seconds_left > 0):
             return 0
-        loss = self._loss_sum / (info.step - self._last_report)
-        self._last_report, self._loss_sum = info.step, 0.0
-        stop = self._progress(Progress(info.step, info.steps, loss, info.learning_rate,
-                                       info.seconds))
+        steps, seconds = info.step - self._last_report, info.seconds - self._last_seconds
+        told = Progress(info.step, info.steps, self._loss_sum / steps, info.learning_rate,
+                        info.seconds, steps / seconds if seconds > 0 else 0.0, info.seconds_left,
+                        self._norm_sum / steps, info.validation_loss)
+        self._last_report, self._last_seconds = info.step, info.seconds
+        self._loss_sum = self._norm_sum = 0.0
+        stop = self._progress(told)
         return 1 if stop else 0
