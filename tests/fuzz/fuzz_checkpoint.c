@@ -55,7 +55,7 @@ static size_t sound_checkpoint(uint8_t *data, size_t max_size)
     static uint8_t sound[SOUND_MAX];
     static size_t size;
     if (size == 0) {
-        char path[] = "/tmp/flowmatch-XXXXXX";
+        char path[] = P_tmpdir "/flowmatch-XXXXXX";
         const int descriptor = mkstemp(path);
         fmatch_context *context = bounded_context();
         fmatch_trainer *trainer = make_trainer(context);
