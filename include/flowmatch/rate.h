@@ -42,7 +42,7 @@ typedef struct fmatch_rate_config {
     int64_t steps;
     /**
      * Steps over which the factor rises in a line, (step + 1) / warmup of what it would be; 0 to
-     * the length. Default 100.
+     * the length. Default -1: a hundredth of it.
      */
     int64_t warmup;
     double end;      /**< of COSINE and POLYNOMIAL, 0 to 1. Default 0. */

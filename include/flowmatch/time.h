@@ -50,7 +50,7 @@ typedef struct fmatch_time_config {
     /**
      * 1: of the u of a batch of B rows, one is in each of the intervals from i / B to (i + 1) / B,
      * in an order drawn anew for each batch. That leaves each row's distribution as it is, and
-     * makes the batch's mean less noisy. Not for CALLBACK. Default 0.
+     * makes the batch's mean less noisy. Without effect for CALLBACK. Default 1.
      */
     int32_t stratified;
     int32_t grid_count; /**< of GRID, 1 to 2^24 */

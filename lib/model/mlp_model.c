@@ -178,7 +178,9 @@ void fmatch_mlp_config_init_sized(fmatch_mlp_config *config, size_t size, int32_
     static const fmatch_mlp_config presets[] = {
         [FMATCH_PRESET_RECOMMENDED] = {.hidden_layers = 2,
                                        .hidden_width = 64,
-                                       .activation = FMATCH_ACTIVATION_GELU},
+                                       .activation = FMATCH_ACTIVATION_GELU,
+                                       .output_init = FMATCH_OUTPUT_INIT_ZERO,
+                                       .baseline = FMATCH_BASELINE_GAUSSIAN},
         [FMATCH_PRESET_PLAIN] = {.hidden_layers = 2,
                                  .hidden_width = 64,
                                  .activation = FMATCH_ACTIVATION_GELU},

@@ -69,10 +69,12 @@ static double (*const distributions[])(const fmatch_time_config *c, double u) = 
 
 /* ---- the configuration ---- */
 
+const fmatch_time_config time_recommended = {.struct_size = sizeof time_recommended,
+                                             .stratified = 1};
+
 void fmatch_time_config_init_sized(fmatch_time_config *config, size_t size)
 {
-    const fmatch_time_config recommended = {.kind = FMATCH_TIME_UNIFORM};
-    configuration_write(config, size, &recommended, sizeof recommended);
+    configuration_write(config, size, &time_recommended, sizeof time_recommended);
 }
 
 static const struct configuration_setting settings[] = {
@@ -117,7 +119,7 @@ static fmatch_status check_grid(const fmatch_time_config *c)
     return FMATCH_OK;
 }
 
-static fmatch_status check_callbacks(const fmatch_time_config *c)
+static fmatch_status check_callbacks(fmatch_time_config *c)
 {
     if ((c->kind == FMATCH_TIME_CALLBACK) != (c->callbacks != NULL))
         return status_fail(FMATCH_ERROR_ARGUMENT, "time->callbacks is %s",
@@ -128,9 +130,7 @@ static fmatch_status check_callbacks(const fmatch_time_config *c)
     RETURN_IF_FAILED(configuration_check_flags("time->callbacks->flags", c->callbacks->flags));
     if (!c->callbacks->draw)
         return status_fail(FMATCH_ERROR_ARGUMENT, "time->callbacks->draw is NULL");
-    if (c->stratified)
-        return status_fail(FMATCH_ERROR_ARGUMENT,
-                           "time->stratified is 1; a user's times cannot be stratified");
+    c->stratified = 0; /* a user's times are as they are */
     return FMATCH_OK;
 }
 

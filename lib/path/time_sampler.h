@@ -7,6 +7,9 @@
 #include "compute/random_stream.h"
 #include "context/context.h"
 
+/* What a trainer uses where it is told nothing. */
+extern const fmatch_time_config time_recommended;
+
 struct time_sampler {
     fmatch_time_config config;
     fmatch_time_callbacks callbacks;

@@ -41,7 +41,7 @@ static const struct optimizer_kind adam_kind = {
 void fmatch_adam_config_init_sized(fmatch_adam_config *config, size_t size, int32_t preset)
 {
     static const fmatch_adam_config presets[] = {
-        [FMATCH_PRESET_RECOMMENDED] = {.learning_rate = 1e-3,
+        [FMATCH_PRESET_RECOMMENDED] = {.learning_rate = 5e-3,
                                        .beta1 = 0.9,
                                        .beta2 = 0.999,
                                        .epsilon = 1e-8},

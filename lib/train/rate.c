@@ -42,10 +42,15 @@ static double (*const factors[])(const fmatch_rate_config *c, int64_t step, doub
 
 /* ---- the configuration ---- */
 
+enum { WARMUP_OF_THE_LENGTH = -1, WARMUPS_IN_A_LENGTH = 100 };
+
+const fmatch_rate_config rate_recommended = {.struct_size = sizeof rate_recommended,
+                                             .kind = FMATCH_RATE_COSINE,
+                                             .warmup = WARMUP_OF_THE_LENGTH};
+
 void fmatch_rate_config_init_sized(fmatch_rate_config *config, size_t size)
 {
-    const fmatch_rate_config recommended = {.kind = FMATCH_RATE_COSINE, .warmup = 100};
-    configuration_write(config, size, &recommended, sizeof recommended);
+    configuration_write(config, size, &rate_recommended, sizeof rate_recommended);
 }
 
 static const struct configuration_setting settings[] = {
@@ -84,7 +89,9 @@ static fmatch_status check_config(fmatch_rate_config *c, int64_t steps)
     CHECK_RANGE("rate->steps", c->steps, 0, INT64_MAX);
     if (c->steps == 0)
         c->steps = steps;
-    CHECK_RANGE("rate->warmup", c->warmup, 0, c->steps);
+    CHECK_RANGE("rate->warmup", c->warmup, WARMUP_OF_THE_LENGTH, c->steps);
+    if (c->warmup == WARMUP_OF_THE_LENGTH)
+        c->warmup = c->steps / WARMUPS_IN_A_LENGTH;
     RETURN_IF_FAILED(configuration_check_double("rate->end", c->end, end));
     RETURN_IF_FAILED(configuration_check_settings(c, c->kind, settings,
                                                   (int32_t)(sizeof settings / sizeof settings[0])));

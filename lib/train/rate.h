@@ -4,6 +4,9 @@
 
 #include <flowmatch/rate.h>
 
+/* What a trainer uses where it is told nothing. */
+extern const fmatch_rate_config rate_recommended;
+
 struct rate {
     fmatch_rate_config config; /* defaults filled in; its length is known */
     fmatch_rate_callbacks callbacks;

@@ -66,8 +66,13 @@ void fmatch_trainer_config_init_sized(fmatch_trainer_config *config, size_t size
 {
     static const fmatch_trainer_config presets[] = {
         [FMATCH_PRESET_RECOMMENDED] = {.batch = 256,
+                                       .time = &time_recommended,
                                        .condition_dropout = 0.1,
+                                       .rate = &rate_recommended,
                                        .steps = 10000,
+                                       .clip_norm = 1.0,
+                                       .average_decay = 0.999,
+                                       .publish = FMATCH_PUBLISH_AVERAGE,
                                        .accumulate = 1},
         [FMATCH_PRESET_PLAIN] = {.batch = 256,
                                  .condition_dropout = 0.1,

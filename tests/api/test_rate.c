@@ -78,7 +78,7 @@ static void length_may_be_given_beside(void **state)
     fmatch_rate_config recommended;
     fmatch_rate_config_init(&recommended);
     assert_true(recommended.struct_size == sizeof recommended &&
-                recommended.kind == FMATCH_RATE_COSINE && recommended.warmup == 100);
+                recommended.kind == FMATCH_RATE_COSINE && recommended.warmup == -1);
 }
 
 /* ---- a user's schedule ---- */
@@ -150,7 +150,7 @@ static void bad_schedules_are_refused(void **state)
         CASE(kind, -1, .steps = 1),
         CASE(kind, 5, .steps = 1),
         CASE(steps, -1),
-        CASE(warmup, -1),
+        CASE(warmup, -2),
         CASE(warmup, 11),
         CASE(warmup, 3, .steps = 2),
         CASE(end, 0.5),

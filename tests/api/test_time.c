@@ -347,9 +347,6 @@ static void contradicting_settings_are_refused(void **state)
     expect_refused(state, config, "grid[1]");
     config = time_of(FMATCH_TIME_CALLBACK);
     expect_refused(state, config, "callbacks");
-    config.callbacks = &callbacks;
-    config.stratified = 1;
-    expect_refused(state, config, "stratified");
     config = time_of(FMATCH_TIME_UNIFORM);
     config.margin_start = 0.6;
     config.margin_end = 0.4;

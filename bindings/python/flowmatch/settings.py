@@ -164,18 +164,18 @@ class Times(Settings):
     Args:
         kind: 'uniform', 'logit_normal' (mean, deviation), 'mode' (scale), 'cosmap', 'power_law'
             (exponent), 'grid' (grid), or 'callback' (draw).
-        stratified: whether the times of a batch are spread evenly.
+        stratified: whether the times of a batch are spread evenly. Default True.
         margin_start, margin_end: how far from 0 and from 1 times stay.
         draw: draw(random, first_row, n) returns times [n], with all randomness from `random`.
     """
 
-    def __init__(self, kind: str = 'uniform', stratified: bool = False,
+    def __init__(self, kind: str = 'uniform', stratified: Optional[bool] = None,
                  margin_start: Optional[float] = None, margin_end: Optional[float] = None,
                  mean: Optional[float] = None, deviation: Optional[float] = None,
                  scale: Optional[float] = None, exponent: Optional[float] = None, grid: Any = None,
                  draw: Optional[Callable[[Generator, int, int], Any]] = None):
         config = new_config(_library.TimeConfig, library.fmatch_time_config_init_sized,
-                            kind=number_of('kind', TIMES, kind), stratified=int(stratified),
+                            kind=number_of('kind', TIMES, kind), stratified=stratified,
                             margin_start=margin_start, margin_end=margin_end, mean=mean,
                             deviation=deviation, scale=scale, exponent=exponent)
         kept: tuple = ()
@@ -255,7 +255,7 @@ class Rate(Settings):
             the factor.
         steps: length, the warm-up included, after which the factor stays. The trainer's `steps`
             where not given.
-        warmup: steps over which the factor rises in a line. Default 100.
+        warmup: steps over which the factor rises in a line. Default a hundredth of all.
         end: factor at the end, 0 where not given.
         exponent: of 'polynomial', 1 where not given.
         decay: of 'step', 0.1 where not given.
