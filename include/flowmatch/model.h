@@ -80,8 +80,8 @@ enum fmatch_baseline {
  *
  * A condition is a row of condition_dim columns. With classes > 0 its first column is a label, a
  * whole number from 0 to classes - 1, which the network sees as a learned vector of embedding_dim
- * numbers; the other columns it sees standardised, if condition_mean or condition_std say how. A row
- * that begins with nan, or NULL for all rows, is the null condition.
+ * numbers; the other columns it sees standardised, if condition_mean or condition_std say how. A
+ * row that begins with nan, or NULL for all rows, is the null condition.
  *
  * Standardisation: with mean m and deviation s of the data, the network sees y = (x - m) / s, and
  * the flow, its noise included, lives in y; v is returned in the units of x. So the default noise
