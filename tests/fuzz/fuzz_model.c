@@ -42,13 +42,16 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsi
 static void evaluate(const fmatch_model *model)
 {
     const int32_t dim = fmatch_model_get_dim(model);
+    const int32_t columns = fmatch_model_get_condition_dim(model);
     float *x = calloc((size_t)dim * ROWS, sizeof *x);
+    float *condition = calloc((size_t)columns * ROWS + 1, sizeof *condition);
     const float t[ROWS] = {0.0f, 0.5f, 1.0f};
-    if (!x)
+    if (!x || !condition)
         abort();
     /* Parameters near the largest float give infinity, which is said. */
-    EXPECT_ONE_OF(fmatch_model_evaluate(model, ROWS, x, t, NULL, x), FMATCH_OK,
-                  FMATCH_ERROR_NOT_FINITE);
+    EXPECT_ONE_OF(fmatch_model_evaluate(model, ROWS, x, t, columns > 0 ? condition : NULL, x),
+                  FMATCH_OK, FMATCH_ERROR_NOT_FINITE);
+    free(condition);
     free(x);
 }
 
