@@ -349,6 +349,20 @@ struct sgd_config : fmatch_sgd_config {
     }
 };
 
+struct rate_config : fmatch_rate_config {
+    rate_config()
+    {
+        fmatch_rate_config_init_sized(this, sizeof(fmatch_rate_config));
+    }
+};
+
+struct validation_config : fmatch_validation_config {
+    validation_config()
+    {
+        fmatch_validation_config_init_sized(this, sizeof(fmatch_validation_config));
+    }
+};
+
 struct trainer_config : fmatch_trainer_config {
     explicit trainer_config(std::int32_t preset = FMATCH_PRESET_RECOMMENDED)
     {
@@ -1232,7 +1246,7 @@ class trainer : public detail::owner<fmatch_trainer, fmatch_trainer_destroy>
         return values;
     }
 
-    /** Loss of the present parameters on n fixed draws. */
+    /** Loss of the average, or without one of the present parameters, on n fixed draws. */
     double evaluate(std::uint64_t seed, std::int64_t n)
     {
         double loss = 0;
@@ -1268,6 +1282,22 @@ class trainer : public detail::owner<fmatch_trainer, fmatch_trainer_destroy>
     std::vector<double> get_losses() const
     {
         return get_losses(0, count_steps());
+    }
+
+    /** Where the training stands. */
+    fmatch_trainer_info get_info() const
+    {
+        fmatch_trainer_info info = fmatch_trainer_info();
+        info.struct_size = sizeof info;
+        detail::check(fmatch_trainer_get_info(get(), &info));
+        return info;
+    }
+
+    /** What became of every step, as a file. */
+    void save_history(const std::string &path,
+                      fmatch_history_format format = FMATCH_HISTORY_CSV) const
+    {
+        detail::check(fmatch_trainer_save_history(get(), path.c_str(), format));
     }
 
   private:
@@ -1466,6 +1496,15 @@ inline std::vector<float> draw_times(const context &parent, const fmatch_time_co
     std::vector<float> t = detail::room<float>(n, 1);
     detail::check(fmatch_time_draw(parent.get(), &config, seed, first_row, batch, n, t.data()));
     return t;
+}
+
+/** Factors [n] of the learning rate as a trainer of so many `steps` uses them. */
+inline std::vector<double> evaluate_rate(const fmatch_rate_config &config, std::int64_t steps,
+                                         std::int64_t first, std::int64_t n)
+{
+    std::vector<double> factors = detail::room<double>(n, 1);
+    detail::check(fmatch_rate_evaluate(&config, steps, first, n, factors.data()));
+    return factors;
 }
 
 /** Pair i is of noise row noise_row[i] and data row target_row[i]. */

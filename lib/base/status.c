@@ -62,7 +62,7 @@ fmatch_status status_fail(fmatch_status status, const char *format, ...)
     return status;
 }
 
-struct number_text number_text(double value, int digits)
+struct number_text number_text_of_digits(double value, int digits)
 {
     /* %g writes digits, signs, letters and the locale's decimal point, which may be of several
      * bytes. */
@@ -79,6 +79,11 @@ struct number_text number_text(double value, int digits)
         in_point = point;
     }
     return plain;
+}
+
+struct number_text number_text(double value)
+{
+    return number_text_of_digits(value, 6);
 }
 
 fmatch_status status_no_memory(size_t size)

@@ -19,10 +19,10 @@ status_fail(fmatch_status status, const char *format, ...);
 struct number_text {
     char text[32];
 };
-struct number_text number_text(double value, int digits);
-#define NUMBER(value) (number_text((double)(value), 6).text)
-/* With all the digits that tell it from its neighbours. */
-#define EXACT_NUMBER(value) (number_text((double)(value), 17).text)
+struct number_text number_text(double value);
+#define NUMBER(value) (number_text((double)(value)).text)
+/* With as many digits as are asked for: 17 tell a number from its neighbours. */
+struct number_text number_text_of_digits(double value, int digits);
 
 fmatch_status status_no_memory(size_t size);
 

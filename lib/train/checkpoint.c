@@ -334,7 +334,8 @@ static struct number_text text_of(int32_t type, const char *value, int digits)
     } number;
     memcpy(&number, value, (size_t)checkpoint_file_width(type));
     if (type == CHECKPOINT_F32 || type == CHECKPOINT_F64)
-        return number_text(type == CHECKPOINT_F32 ? (double)number.f32 : number.f64, digits);
+        return number_text_of_digits(type == CHECKPOINT_F32 ? (double)number.f32 : number.f64,
+                                     digits);
     snprintf(text.text, sizeof text.text, "%llu",
              type == CHECKPOINT_U32 ? (unsigned long long)number.u32
                                     : (unsigned long long)number.u64);

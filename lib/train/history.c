@@ -136,9 +136,10 @@ static fmatch_status write_row(struct output_file *file, const struct notation *
     int length =
         snprintf(text, sizeof text, "%s%lld", step > 1 ? as->next : as->first, (long long)step);
     for (int c = 0; c <= HISTORY_COLUMNS; c++)
-        length += snprintf(text + length, sizeof text - (size_t)length, "%s%s%s", as->column[c],
-                           isfinite(numbers[c]) ? EXACT_NUMBER(numbers[c]) : as->absent,
-                           c < HISTORY_COLUMNS ? "" : as->row_end);
+        length +=
+            snprintf(text + length, sizeof text - (size_t)length, "%s%s%s", as->column[c],
+                     isfinite(numbers[c]) ? number_text_of_digits(numbers[c], 17).text : as->absent,
+                     c < HISTORY_COLUMNS ? "" : as->row_end);
     return output_file_write(file, text, (size_t)length);
 }
 

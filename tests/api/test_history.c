@@ -145,6 +145,55 @@ static void history_is_read_back(void **state)
     fmatch_trainer_destroy(&trainer);
 }
 
+/* More steps and validations than there is room for at first: none is lost when it grows. */
+static void long_history_is_whole(void **state)
+{
+    enum { LONG = 9000, OFTEN = 9 };
+    fmatch_validation_config validation;
+    fmatch_validation_config_init(&validation);
+    validation.every = OFTEN;
+    validation.rows = 2;
+    validation.patience = 0;
+    fmatch_trainer_config config;
+    fmatch_trainer_config_init(&config);
+    config.batch = 1;
+    config.validation = &validation;
+    fmatch_source *target = make_post_target(context_of(state));
+    fmatch_model *model = make_mlp(context_of(state), 1, 0, 1, FMATCH_ACTIVATION_TANH, 1);
+    fmatch_optimizer *optimizer = make_adam(context_of(state), 1e-3);
+    fmatch_trainer *trainer;
+    expect_ok(fmatch_trainer_create(&trainer, model, optimizer, target, &config));
+    static double losses[LONG];
+    char path[PATH_SIZE];
+    make_file(path);
+    double first[100];
+    expect_ok(fmatch_trainer_run(trainer, 100, NULL));
+    expect_ok(fmatch_trainer_get_losses(trainer, 0, 100, first));
+    expect_ok(fmatch_trainer_run(trainer, LONG - 100, NULL));
+    expect_ok(fmatch_trainer_get_losses(trainer, 0, LONG, losses));
+    assert_memory_equal(first, losses, sizeof first);
+    expect_ok(fmatch_trainer_save_history(trainer, path, FMATCH_HISTORY_CSV));
+    FILE *file = fopen(path, "rb");
+    char line[LINE];
+    assert_non_null(fgets(line, sizeof line, file));
+    for (int step = 1; step <= LONG; step++) {
+        assert_non_null(fgets(line, sizeof line, file));
+        const char *text = line;
+        assert_true(number_at(&text) == step);
+        expect_text(&text, ",");
+        assert_true(number_at(&text) == losses[step - 1]);
+        expect_that((strrchr(line, ',')[1] == '\n') == (step % OFTEN != 0), "step %d: %s", step,
+                    line);
+    }
+    assert_null(fgets(line, sizeof line, file));
+    fclose(file);
+    remove(path);
+    fmatch_trainer_destroy(&trainer);
+    fmatch_optimizer_destroy(&optimizer);
+    fmatch_model_destroy(&model);
+    fmatch_source_destroy(&target);
+}
+
 static void training_that_did_not_begin_has_no_rows(void **state)
 {
     char path[PATH_SIZE];
@@ -182,6 +231,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         world_test(history_is_read_back),
+        world_test(long_history_is_whole),
         world_test(training_that_did_not_begin_has_no_rows),
         world_test(misuse_is_refused),
     };

@@ -314,6 +314,37 @@ static void failing_schedule_leaves_the_parameters(void **state)
     assert_int_equal(s.destroyed, 1);
 }
 
+/* What a schedule may do within a step: change the optimizer's rate, but not begin another call. */
+static struct training *within;
+
+static int32_t meddle(void *user, int64_t step, double *factor)
+{
+    (void)user, (void)step;
+    double loss;
+    expect_status(fmatch_trainer_run(within->trainer, 1, NULL), FMATCH_ERROR_STATE);
+    expect_status(fmatch_trainer_evaluate(within->trainer, 1, 1, &loss), FMATCH_ERROR_STATE);
+    expect_ok(fmatch_optimizer_set_learning_rate(within->optimizer, 0.125));
+    fmatch_trainer_destroy(&within->trainer);
+    *factor = 2;
+    return 0;
+}
+
+static void schedule_may_change_the_rate(void **state)
+{
+    const fmatch_rate_callbacks callbacks = {sizeof callbacks, 0, meddle, NULL, NULL};
+    fmatch_rate_config rate = rate_of(FMATCH_RATE_CALLBACK, 0, 0);
+    rate.callbacks = &callbacks;
+    struct training t = train_with(context_of(state), &rate, FMATCH_OK);
+    struct training u = train_with(context_of(state), NULL, FMATCH_OK);
+    within = &t;
+    expect_ok(fmatch_trainer_run(t.trainer, 1, NULL));
+    expect_ok(fmatch_optimizer_set_learning_rate(u.optimizer, 0.25));
+    expect_ok(fmatch_trainer_run(u.trainer, 1, NULL));
+    expect_same_parameters(t.model, u.model, "twice an eighth");
+    destroy_training(&t);
+    destroy_training(&u);
+}
+
 /* With the trainer, or when create fails for whatever reason. */
 static void schedule_is_destroyed_once(void **state)
 {
@@ -357,6 +388,7 @@ int main(void)
         world_test(optimizers_refuse_what_contradicts),
         world_test(steps_go_by_the_schedule),
         world_test(failing_schedule_leaves_the_parameters),
+        world_test(schedule_may_change_the_rate),
         world_test(schedule_is_destroyed_once),
     };
     return cmocka_run_group_tests_name("rate", tests, NULL, NULL);

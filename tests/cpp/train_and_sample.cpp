@@ -165,6 +165,37 @@ void progress_cancels()
     expect_equal("steps in all", trainer.count_steps(), std::int64_t(25));
 }
 
+void training_has_a_rate_and_a_validation()
+{
+    const flowmatch::context context;
+    const flowmatch::model network = small_network(context);
+    flowmatch::rate_config rate;
+    rate.warmup = 10;
+    flowmatch::validation_config validation;
+    validation.every = 20;
+    flowmatch::trainer_config config;
+    config.steps = 100;
+    config.rate = &rate;
+    config.validation = &validation;
+    config.average_decay = 0.9;
+    config.publish = FMATCH_PUBLISH_BEST;
+    flowmatch::trainer trainer(network, flowmatch::optimizer::adam(context),
+                               half_moon_of_numbers(context), config);
+    trainer.run(60);
+    const fmatch_trainer_info info = trainer.get_info();
+    expect_equal("steps", info.steps, std::int64_t(60));
+    expect_close("learning rate", info.learning_rate,
+                 1e-3 * flowmatch::evaluate_rate(rate, 100, 59, 1).at(0), 1e-15);
+    expect_equal("validated", info.best_step > 0 && info.validation_loss > 0, true);
+    bool refused = false;
+    try {
+        trainer.save_history("/nowhere/at/all", FMATCH_HISTORY_JSON);
+    } catch (const flowmatch::io_error &) {
+        refused = true;
+    }
+    expect_equal("a history in a folder that is not there is refused", refused, true);
+}
+
 void exceptions_cross_the_library()
 {
     const flowmatch::context context;
@@ -769,6 +800,8 @@ int main(int argc, char **argv)
         handles_move_and_do_not_copy();
         training_reaches_the_exact_loss();
         progress_cancels();
+        training_has_a_rate_and_a_validation();
+    training_has_a_rate_and_a_validation();
         exceptions_cross_the_library();
         statuses_are_exceptions();
         callbacks_live_as_long_as_needed();
