@@ -10,9 +10,13 @@
 #include <unistd.h>
 
 enum {
+    BUFFER = 8192,
     SIGNATURE_SIZE = 8,
-    HEADER_SIZE = SIGNATURE_SIZE + 8,
-    HEAD_SIZE = CHECKPOINT_NAME_SIZE + 12, /* of an array */
+    VERSION_AT = 8, /* in the header */
+    ARRAYS_AT = 12,
+    HEADER_SIZE = 16,
+    TYPE_AT = CHECKPOINT_NAME_SIZE, /* in the head of an array */
+    COUNT_AT = TYPE_AT + 4,
     CHECKSUM_SIZE = 8
 };
 
@@ -22,6 +26,20 @@ static const unsigned char signature[SIGNATURE_SIZE] = {0x89, 'f', 'm', 'c', 'k'
 int32_t checkpoint_file_width(int32_t type)
 {
     return type % 2 != 0 ? 4 : 8;
+}
+
+static void encode(uint64_t value, int32_t width, unsigned char *bytes)
+{
+    for (int32_t i = 0; i < width; i++, value >>= 8)
+        bytes[i] = (unsigned char)value;
+}
+
+static uint64_t decode(const unsigned char *bytes, int32_t width)
+{
+    uint64_t value = 0;
+    for (int32_t i = width - 1; i >= 0; i--)
+        value = value << 8 | bytes[i];
+    return value;
 }
 
 /* ---- CRC-64 with the polynomial of ECMA-182, reflected, as in the xz format ---- */
@@ -52,81 +70,68 @@ static void checksum_add(struct checksum *c, const unsigned char *bytes, size_t 
 
 /* ---- writing ---- */
 
+/* Once a call has failed, the others do nothing. */
 struct writer {
     struct output_file file;
     struct checksum checksum;
-    size_t used;
-    unsigned char buffer[CHECKPOINT_BUFFER];
+    fmatch_status status;
 };
 
-static fmatch_status flush(struct writer *w)
+static void put(struct writer *w, const unsigned char *bytes, size_t size)
 {
-    const size_t size = w->used;
-    w->used = 0;
-    checksum_add(&w->checksum, w->buffer, size);
-    return output_file_write(&w->file, w->buffer, size);
+    checksum_add(&w->checksum, bytes, size);
+    if (w->status == FMATCH_OK)
+        w->status = output_file_write(&w->file, bytes, size);
 }
 
-static fmatch_status put_number(struct writer *w, uint64_t value, int32_t width)
-{
-    if (w->used + (size_t)width > sizeof w->buffer)
-        RETURN_IF_FAILED(flush(w));
-    for (int32_t i = 0; i < width; i++)
-        w->buffer[w->used++] = (unsigned char)(value >> 8 * i);
-    return FMATCH_OK;
-}
-
-static fmatch_status put_bytes(struct writer *w, const void *bytes, size_t size)
-{
-    for (size_t i = 0; i < size; i++)
-        RETURN_IF_FAILED(put_number(w, ((const unsigned char *)bytes)[i], 1));
-    return FMATCH_OK;
-}
-
-static fmatch_status put_values(struct writer *w, const struct checkpoint_array *array)
+static void put_values(struct writer *w, const struct checkpoint_array *array)
 {
     const char *from = array->values;
     const int32_t width = checkpoint_file_width(array->type);
+    unsigned char buffer[BUFFER];
+    size_t used = 0;
     for (int64_t i = 0; i < array->count; i++, from += width) {
-        uint32_t four;
-        uint64_t eight;
-        if (width == 4) {
-            memcpy(&four, from, sizeof four);
-            eight = four;
-        } else
-            memcpy(&eight, from, sizeof eight);
-        RETURN_IF_FAILED(put_number(w, eight, width));
+        uint32_t four = 0;
+        uint64_t eight = 0;
+        memcpy(width == 4 ? (void *)&four : &eight, from, (size_t)width);
+        encode(width == 4 ? four : eight, width, buffer + used);
+        used += (size_t)width;
+        if (used == sizeof buffer || i + 1 == array->count) {
+            put(w, buffer, used);
+            used = 0;
+        }
     }
-    return FMATCH_OK;
 }
 
-static fmatch_status put_array(struct writer *w, const struct checkpoint_array *array)
+static void put_array(struct writer *w, const struct checkpoint_array *array)
 {
-    char name[CHECKPOINT_NAME_SIZE] = {0};
-    memcpy(name, array->name, strlen(array->name)); /* the caller's names are shorter */
-    RETURN_IF_FAILED(put_bytes(w, name, sizeof name));
-    RETURN_IF_FAILED(put_number(w, (uint64_t)array->type, 4));
-    RETURN_IF_FAILED(put_number(w, (uint64_t)array->count, 8));
-    return put_values(w, array);
+    unsigned char head[CHECKPOINT_HEAD_SIZE] = {0};
+    memcpy(head, array->name, strlen(array->name)); /* the caller's names are short enough */
+    encode((uint64_t)array->type, 4, head + TYPE_AT);
+    encode((uint64_t)array->count, 8, head + COUNT_AT);
+    put(w, head, sizeof head);
+    put_values(w, array);
 }
 
 static fmatch_status put_all(struct writer *w, int32_t arrays, const struct checkpoint_array *array)
 {
-    RETURN_IF_FAILED(put_bytes(w, signature, sizeof signature));
-    RETURN_IF_FAILED(put_number(w, CHECKPOINT_VERSION, 4));
-    RETURN_IF_FAILED(put_number(w, (uint64_t)arrays, 4));
+    unsigned char header[HEADER_SIZE], checksum[CHECKSUM_SIZE];
+    memcpy(header, signature, SIGNATURE_SIZE);
+    encode(CHECKPOINT_VERSION, 4, header + VERSION_AT);
+    encode((uint64_t)arrays, 4, header + ARRAYS_AT);
+    put(w, header, sizeof header);
     for (int32_t i = 0; i < arrays; i++)
-        RETURN_IF_FAILED(put_array(w, &array[i]));
-    RETURN_IF_FAILED(flush(w));
-    RETURN_IF_FAILED(put_number(w, ~w->checksum.value, CHECKSUM_SIZE));
-    return flush(w);
+        put_array(w, &array[i]);
+    encode(~w->checksum.value, CHECKSUM_SIZE, checksum);
+    put(w, checksum, sizeof checksum);
+    return w->status;
 }
 
 fmatch_status checkpoint_file_save(const char *path, int32_t arrays,
                                    const struct checkpoint_array *array)
 {
     struct writer w;
-    w.used = 0;
+    w.status = FMATCH_OK;
     checksum_begin(&w.checksum);
     RETURN_IF_FAILED(output_file_open(&w.file, path));
     return output_file_close(&w.file, put_all(&w, arrays, array));
@@ -139,36 +144,50 @@ static fmatch_status malformed(const struct checkpoint_file *file, const char *w
     return status_fail(FMATCH_ERROR_FORMAT, "%s %s", file->path, why);
 }
 
-static const char cut_short[] = "is cut short";
-
-/* Fills the buffer with at least one byte. */
-static fmatch_status fill(struct checkpoint_file *file)
+static fmatch_status cut_short(const struct checkpoint_file *file)
 {
-    ssize_t got;
-    do
-        got = read(file->descriptor, file->buffer, sizeof file->buffer);
-    while (got < 0 && errno == EINTR);
-    if (got < 0)
-        return status_fail(FMATCH_ERROR_IO, "%s cannot be read: %s", file->path, strerror(errno));
-    if (got == 0)
-        return malformed(file, cut_short);
-    file->begin = 0;
-    file->end = (size_t)got;
+    return malformed(file, "is cut short");
+}
+
+static fmatch_status io_error(const struct checkpoint_file *file)
+{
+    return status_fail(FMATCH_ERROR_IO, "%s cannot be read: %s", file->path, strerror(errno));
+}
+
+/* The next bytes, of those that are left. */
+static fmatch_status take(struct checkpoint_file *file, void *to, int64_t size)
+{
+    char *next = to;
+    if (size > file->left)
+        return cut_short(file);
+    file->left -= size;
+    while (size > 0) {
+        const ssize_t got = read(file->descriptor, next, (size_t)size);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0)
+            return got < 0 ? io_error(file) : cut_short(file);
+        next += got;
+        size -= got;
+    }
     return FMATCH_OK;
 }
 
-/* A number of 1 to 8 bytes. */
-static fmatch_status get_number(struct checkpoint_file *file, int32_t width, uint64_t *value)
+/* To the first byte, with `size` of them before the checksum. */
+static fmatch_status go_to_begin(struct checkpoint_file *file, int64_t size)
 {
-    if (width > file->left)
-        return malformed(file, cut_short);
-    file->left -= width;
-    *value = 0;
-    for (int32_t i = 0; i < width; i++) {
-        if (file->begin == file->end)
-            RETURN_IF_FAILED(fill(file));
-        *value |= (uint64_t)file->buffer[file->begin++] << 8 * i;
-    }
+    file->left = size;
+    return lseek(file->descriptor, 0, SEEK_SET) == 0 ? FMATCH_OK : io_error(file);
+}
+
+static fmatch_status read_header(struct checkpoint_file *file, uint64_t *version)
+{
+    unsigned char header[HEADER_SIZE];
+    RETURN_IF_FAILED(take(file, header, sizeof header));
+    if (memcmp(header, signature, SIGNATURE_SIZE) != 0)
+        return malformed(file, "is not a checkpoint");
+    *version = decode(header + VERSION_AT, 4);
+    file->arrays = (int64_t)decode(header + ARRAYS_AT, 4);
     return FMATCH_OK;
 }
 
@@ -176,68 +195,39 @@ static fmatch_status get_number(struct checkpoint_file *file, int32_t width, uin
 static fmatch_status check_sum(struct checkpoint_file *file)
 {
     struct checksum checksum;
+    unsigned char buffer[BUFFER];
     checksum_begin(&checksum);
     while (file->left > 0) {
-        RETURN_IF_FAILED(fill(file));
-        const int64_t rest = (int64_t)file->end < file->left ? (int64_t)file->end : file->left;
-        checksum_add(&checksum, file->buffer, (size_t)rest);
-        file->left -= rest;
-        file->begin = (size_t)rest;
+        const int64_t n = file->left < BUFFER ? file->left : BUFFER;
+        RETURN_IF_FAILED(take(file, buffer, n));
+        checksum_add(&checksum, buffer, (size_t)n);
     }
-    uint64_t said;
     file->left = CHECKSUM_SIZE;
-    RETURN_IF_FAILED(get_number(file, CHECKSUM_SIZE, &said));
-    if (said != ~checksum.value)
-        return malformed(file, "is damaged: its checksum is another");
-    return FMATCH_OK;
-}
-
-static fmatch_status rewind_to(struct checkpoint_file *file, int64_t size)
-{
-    file->begin = file->end = 0;
-    file->left = size - CHECKSUM_SIZE;
-    if (lseek(file->descriptor, 0, SEEK_SET) != 0)
-        return status_fail(FMATCH_ERROR_IO, "%s cannot be read: %s", file->path, strerror(errno));
-    return FMATCH_OK;
-}
-
-static fmatch_status check_signature(struct checkpoint_file *file)
-{
-    for (int i = 0; i < SIGNATURE_SIZE; i++) {
-        uint64_t byte;
-        RETURN_IF_FAILED(get_number(file, 1, &byte));
-        if (byte != signature[i])
-            return malformed(file, "is not a checkpoint");
-    }
-    return FMATCH_OK;
+    RETURN_IF_FAILED(take(file, buffer, CHECKSUM_SIZE));
+    return decode(buffer, CHECKSUM_SIZE) == ~checksum.value
+               ? FMATCH_OK
+               : malformed(file, "is damaged: its checksum is another");
 }
 
 static fmatch_status check_all(struct checkpoint_file *file)
 {
     struct stat facts;
+    uint64_t version;
     if (file->descriptor < 0 || fstat(file->descriptor, &facts) != 0)
-        return status_fail(FMATCH_ERROR_IO, "%s cannot be opened: %s", file->path, strerror(errno));
+        return io_error(file);
     if (!S_ISREG(facts.st_mode))
         return status_fail(FMATCH_ERROR_IO, "%s is not a file", file->path);
-    const int64_t size = (int64_t)facts.st_size;
-    RETURN_IF_FAILED(rewind_to(file, size));
-    RETURN_IF_FAILED(check_signature(file));
-    if (size < HEADER_SIZE + CHECKSUM_SIZE)
-        return malformed(file, cut_short);
-    RETURN_IF_FAILED(rewind_to(file, size));
+    const int64_t size = (int64_t)facts.st_size - CHECKSUM_SIZE;
+    RETURN_IF_FAILED(go_to_begin(file, size));
+    RETURN_IF_FAILED(read_header(file, &version));
+    RETURN_IF_FAILED(go_to_begin(file, size));
     RETURN_IF_FAILED(check_sum(file));
-    RETURN_IF_FAILED(rewind_to(file, size));
-    RETURN_IF_FAILED(check_signature(file));
-    uint64_t version, arrays;
-    RETURN_IF_FAILED(get_number(file, 4, &version));
-    RETURN_IF_FAILED(get_number(file, 4, &arrays));
+    RETURN_IF_FAILED(go_to_begin(file, size));
+    RETURN_IF_FAILED(read_header(file, &version));
     if (version > CHECKPOINT_VERSION)
         return status_fail(FMATCH_ERROR_VERSION, "%s has version %llu; this library knows %d",
                            file->path, (unsigned long long)version, CHECKPOINT_VERSION);
-    if (version < 1 || arrays > INT32_MAX)
-        return malformed(file, version < 1 ? "has version 0" : "has too many arrays");
-    file->arrays = (int32_t)arrays;
-    return FMATCH_OK;
+    return version > 0 ? FMATCH_OK : malformed(file, "has version 0");
 }
 
 fmatch_status checkpoint_file_open(struct checkpoint_file *file, const char *path)
@@ -260,23 +250,17 @@ void checkpoint_file_close(struct checkpoint_file *file)
 
 fmatch_status checkpoint_file_next(struct checkpoint_file *file, struct checkpoint_array *array)
 {
+    unsigned char *head = file->head;
     if (file->next++ == file->arrays)
         return malformed(file, "has too few arrays");
-    uint64_t byte, type, count;
-    for (int i = 0; i < CHECKPOINT_NAME_SIZE; i++) {
-        RETURN_IF_FAILED(get_number(file, 1, &byte));
-        file->name[i] = (char)byte;
-    }
-    RETURN_IF_FAILED(get_number(file, 4, &type));
-    RETURN_IF_FAILED(get_number(file, 8, &count));
-    if (file->name[CHECKPOINT_NAME_SIZE - 1] != '\0' || type < CHECKPOINT_U32 ||
-        type > CHECKPOINT_F64)
+    RETURN_IF_FAILED(take(file, head, sizeof file->head));
+    const uint64_t type = decode(head + TYPE_AT, 4), count = decode(head + COUNT_AT, 8);
+    if (head[TYPE_AT - 1] != '\0' || type < CHECKPOINT_U32 || type > CHECKPOINT_F64)
         return malformed(file, "has an array without a name or type");
-    const int32_t width = checkpoint_file_width((int32_t)type);
-    if (count > (uint64_t)(file->left / width))
-        return malformed(file, cut_short);
+    if (count > (uint64_t)(file->left / checkpoint_file_width((int32_t)type)))
+        return cut_short(file);
     *array = (struct checkpoint_array){
-        .name = file->name, .type = (int32_t)type, .count = (int64_t)count};
+        .name = (const char *)head, .type = (int32_t)type, .count = (int64_t)count};
     return FMATCH_OK;
 }
 
@@ -284,15 +268,12 @@ fmatch_status checkpoint_file_read(struct checkpoint_file *file, int32_t type, i
                                    void *values)
 {
     const int32_t width = checkpoint_file_width(type);
-    char *to = values;
-    for (int64_t i = 0; i < count; i++, to += width) {
-        uint64_t eight;
-        RETURN_IF_FAILED(get_number(file, width, &eight));
+    unsigned char *value = values;
+    RETURN_IF_FAILED(take(file, values, count * width));
+    for (int64_t i = 0; i < count; i++, value += width) {
+        const uint64_t eight = decode(value, width);
         const uint32_t four = (uint32_t)eight;
-        if (width == 4)
-            memcpy(to, &four, sizeof four);
-        else
-            memcpy(to, &eight, sizeof eight);
+        memcpy(value, width == 4 ? (const void *)&four : &eight, (size_t)width);
     }
     return FMATCH_OK;
 }

@@ -12,7 +12,7 @@
 enum {
     CHECKPOINT_VERSION = 1,
     CHECKPOINT_NAME_SIZE = 52, /* with the zero at the end */
-    CHECKPOINT_BUFFER = 8192
+    CHECKPOINT_HEAD_SIZE = CHECKPOINT_NAME_SIZE + 12
 };
 
 /* Types of numbers, as in the file. Odd ones have four bytes, even ones eight. */
@@ -40,11 +40,9 @@ fmatch_status checkpoint_file_save(const char *path, int32_t arrays,
 struct checkpoint_file {
     const char *path;
     int descriptor;
-    int32_t arrays, next;            /* in all, and already given */
-    int64_t left;                    /* bytes before the checksum that were not yet read */
-    char name[CHECKPOINT_NAME_SIZE]; /* of the last array given */
-    size_t begin, end;               /* of what is in the buffer */
-    unsigned char buffer[CHECKPOINT_BUFFER];
+    int64_t arrays, next;                     /* in all, and already given */
+    int64_t left;                             /* bytes before the checksum that were not yet read */
+    unsigned char head[CHECKPOINT_HEAD_SIZE]; /* of the last array given; begins with its name */
 };
 
 /* Opens a file and goes once through all of it: FORMAT if signature or checksum are wrong, VERSION

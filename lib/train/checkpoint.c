@@ -33,12 +33,10 @@ struct facts {
 enum part {
     PART_MODEL,
     PART_PATH,
-    PART_OPTIMIZER,
     PART_ADAM,
     PART_SGD,
     PART_FACTS,
     PART_TRAINER,
-    PART_TRAINING,
     PART_TIME,
     PART_LOSS,
     PART_COUPLING,
@@ -46,150 +44,144 @@ enum part {
     PART_SEMIDISCRETE,
     PART_RATE,
     PART_VALIDATION,
+    /* State; the others are settings. */
+    PART_OPTIMIZER,
+    PART_TRAINING,
     PARTS
 };
 
+#define OF(X, part, type, prefix, member) X(part, type, member, prefix "->" #member)
+#define MODEL(X, member)                  OF(X, PART_MODEL, fmatch_mlp_config, "model", member)
+#define PATH(X, member)                   OF(X, PART_PATH, fmatch_path_config, "path", member)
+#define FACT(X, name, member)             X(PART_FACTS, struct facts, member, name)
+#define ADAM(X, member)                   OF(X, PART_ADAM, fmatch_adam_config, "adam", member)
+#define SGD(X, member)                    OF(X, PART_SGD, fmatch_sgd_config, "sgd", member)
+#define TRAINER(X, name, member)          X(PART_TRAINER, fmatch_trainer, member, "config->" name)
+#define TIME(X, member)                   OF(X, PART_TIME, fmatch_time_config, "time", member)
+#define LOSS(X, member)                   OF(X, PART_LOSS, fmatch_loss_config, "loss", member)
+#define COUPLING(X, member)               OF(X, PART_COUPLING, fmatch_coupling_config, "coupling", member)
+#define SINKHORN(X, member)               OF(X, PART_SINKHORN, fmatch_sinkhorn_config, "sinkhorn", member)
+#define SEMIDISCRETE(X, member)                                                                    \
+    OF(X, PART_SEMIDISCRETE, fmatch_semidiscrete_config, "semidiscrete", member)
+#define RATE(X, member)            OF(X, PART_RATE, fmatch_rate_config, "rate", member)
+#define VALIDATION(X, member)      OF(X, PART_VALIDATION, fmatch_validation_config, "validation", member)
+#define OPTIMIZER(X, name, member) X(PART_OPTIMIZER, struct optimizer_state, member, name)
+#define TRAINING(X, name, member)  X(PART_TRAINING, struct training, member, name)
+
+/* What changes no step is no setting: what is published, and how patient validation is. */
+#define FIELDS(X)                                                                                  \
+    MODEL(X, dim)                                                                                  \
+    MODEL(X, hidden_layers)                                                                        \
+    MODEL(X, activation)                                                                           \
+    MODEL(X, prediction)                                                                           \
+    MODEL(X, condition_dim)                                                                        \
+    MODEL(X, classes)                                                                              \
+    MODEL(X, embedding_dim)                                                                        \
+    MODEL(X, null_condition)                                                                       \
+    MODEL(X, time_features)                                                                        \
+    MODEL(X, time_frequencies)                                                                     \
+    MODEL(X, residual_layers)                                                                      \
+    MODEL(X, normalisation)                                                                        \
+    MODEL(X, output_init)                                                                          \
+    MODEL(X, baseline)                                                                             \
+    FACT(X, "model->noise", own_noise)                                                             \
+    PATH(X, kind)                                                                                  \
+    PATH(X, noise)                                                                                 \
+    PATH(X, exponent)                                                                              \
+    PATH(X, beta_min)                                                                              \
+    PATH(X, beta_max)                                                                              \
+    PATH(X, sigma_min)                                                                             \
+    PATH(X, diffusion)                                                                             \
+    FACT(X, "optimizer", optimizer)                                                                \
+    ADAM(X, beta1)                                                                                 \
+    ADAM(X, beta2)                                                                                 \
+    ADAM(X, epsilon)                                                                               \
+    ADAM(X, weight_decay)                                                                          \
+    SGD(X, momentum)                                                                               \
+    SGD(X, nesterov)                                                                               \
+    SGD(X, weight_decay)                                                                           \
+    FACT(X, "target", target)                                                                      \
+    FACT(X, "target's rows", rows)                                                                 \
+    FACT(X, "target's weights", weighted)                                                          \
+    TRAINER(X, "batch", batch)                                                                     \
+    TRAINER(X, "accumulate", accumulate)                                                           \
+    TRAINER(X, "seed", plan.seed)                                                                  \
+    TRAINER(X, "condition_dropout", plan.dropout)                                                  \
+    TRAINER(X, "clip_norm", clip_norm)                                                             \
+    TRAINER(X, "average_decay", average_decay)                                                     \
+    RATE(X, kind)                                                                                  \
+    RATE(X, steps)                                                                                 \
+    RATE(X, warmup)                                                                                \
+    RATE(X, end)                                                                                   \
+    RATE(X, exponent)                                                                              \
+    RATE(X, decay)                                                                                 \
+    RATE(X, every)                                                                                 \
+    VALIDATION(X, every)                                                                           \
+    VALIDATION(X, rows)                                                                            \
+    VALIDATION(X, seed)                                                                            \
+    FACT(X, "validation->source", held_out)                                                        \
+    FACT(X, "validation->source's rows", held_rows)                                                \
+    TIME(X, kind)                                                                                  \
+    TIME(X, stratified)                                                                            \
+    TIME(X, margin_start)                                                                          \
+    TIME(X, margin_end)                                                                            \
+    TIME(X, mean)                                                                                  \
+    TIME(X, deviation)                                                                             \
+    TIME(X, scale)                                                                                 \
+    TIME(X, exponent)                                                                              \
+    LOSS(X, kind)                                                                                  \
+    LOSS(X, huber_c)                                                                               \
+    LOSS(X, weight)                                                                                \
+    LOSS(X, adaptive_c)                                                                            \
+    LOSS(X, adaptive_exponent)                                                                     \
+    COUPLING(X, kind)                                                                              \
+    COUPLING(X, pairing)                                                                           \
+    FACT(X, "coupling->batch", block)                                                              \
+    COUPLING(X, condition)                                                                         \
+    COUPLING(X, condition_weight)                                                                  \
+    COUPLING(X, condition_rate)                                                                    \
+    SINKHORN(X, epsilon_unit)                                                                      \
+    SINKHORN(X, epsilon)                                                                           \
+    SINKHORN(X, tolerance)                                                                         \
+    SINKHORN(X, rho)                                                                               \
+    SINKHORN(X, iterations)                                                                        \
+    SEMIDISCRETE(X, batch)                                                                         \
+    SEMIDISCRETE(X, seed)                                                                          \
+    SEMIDISCRETE(X, steps)                                                                         \
+    SEMIDISCRETE(X, learning_rate)                                                                 \
+    SEMIDISCRETE(X, averaging)                                                                     \
+    SEMIDISCRETE(X, tolerance)                                                                     \
+    OPTIMIZER(X, "learning rate", learning_rate)                                                   \
+    OPTIMIZER(X, "optimizer's steps", steps)                                                       \
+    TRAINING(X, "steps", steps)                                                                    \
+    TRAINING(X, "rows", rows)                                                                      \
+    TRAINING(X, "last validation's step", validation.step)                                         \
+    TRAINING(X, "last validation's loss", validation.loss)                                         \
+    TRAINING(X, "best validation's step", validation.best_step)                                    \
+    TRAINING(X, "best validation's loss", validation.best_loss)                                    \
+    TRAINING(X, "validations waited", validation.waited)                                           \
+    TRAINING(X, "validations", history.validations)
+
+/* Their names, one after the other, and where they are: as small as it gets. */
+#define NAME(part, type, member, name) name "\0"
+static const char names[] = FIELDS(NAME);
+
 struct field {
-    char name[31];
-    unsigned char part;
-    unsigned char type;
-    bool state; /* or a setting */
+    unsigned char part, type;
     uint16_t offset;
 };
 
 #define TYPE_OF(value)                                                                             \
     _Generic((value), int32_t                                                                      \
-             : CHECKPOINT_U32, uint32_t                                                            \
              : CHECKPOINT_U32, int64_t                                                             \
              : CHECKPOINT_U64, uint64_t                                                            \
              : CHECKPOINT_U64, double                                                              \
              : CHECKPOINT_F64)
-#define FIELD(name, part, state, type, member)                                                     \
-    {                                                                                              \
-        name, part, TYPE_OF(((type *)0)->member), state, offsetof(type, member)                    \
-    }
-#define OF(part, type, prefix, member) FIELD(prefix "->" #member, part, false, type, member)
-#define MODEL(member)                  OF(PART_MODEL, fmatch_mlp_config, "model", member)
-#define PATH(member)                   OF(PART_PATH, fmatch_path_config, "path", member)
-#define FACT(name, member)             FIELD(name, PART_FACTS, false, struct facts, member)
-#define ADAM(member)                   OF(PART_ADAM, fmatch_adam_config, "adam", member)
-#define SGD(member)                    OF(PART_SGD, fmatch_sgd_config, "sgd", member)
-#define TRAINER(name, member)          FIELD("config->" name, PART_TRAINER, false, fmatch_trainer, member)
-#define TIME(member)                   OF(PART_TIME, fmatch_time_config, "time", member)
-#define LOSS(member)                   OF(PART_LOSS, fmatch_loss_config, "loss", member)
-#define COUPLING(member)               OF(PART_COUPLING, fmatch_coupling_config, "coupling", member)
-#define SINKHORN(member)               OF(PART_SINKHORN, fmatch_sinkhorn_config, "sinkhorn", member)
-#define SEMIDISCRETE(member)                                                                       \
-    OF(PART_SEMIDISCRETE, fmatch_semidiscrete_config, "semidiscrete", member)
-#define RATE(member)            OF(PART_RATE, fmatch_rate_config, "rate", member)
-#define VALIDATION(member)      OF(PART_VALIDATION, fmatch_validation_config, "validation", member)
-#define OPTIMIZER(name, member) FIELD(name, PART_OPTIMIZER, true, struct optimizer_state, member)
-#define TRAINING(name, member)  FIELD(name, PART_TRAINING, true, struct training, member)
+#define PLACE(part, type, member, name)                                                            \
+    {part, TYPE_OF(((type *)0)->member), offsetof(type, member)},
+static const struct field fields[] = {FIELDS(PLACE)};
 
-/* What changes no step is no setting: what is published, and how patient validation is. */
-static const struct field fields[] = {
-    MODEL(dim),
-    MODEL(hidden_layers),
-    MODEL(activation),
-    MODEL(prediction),
-    MODEL(condition_dim),
-    MODEL(classes),
-    MODEL(embedding_dim),
-    MODEL(null_condition),
-    MODEL(time_features),
-    MODEL(time_frequencies),
-    MODEL(residual_layers),
-    MODEL(normalisation),
-    MODEL(output_init),
-    MODEL(baseline),
-    FACT("model->noise", own_noise),
-    PATH(kind),
-    PATH(noise),
-    PATH(exponent),
-    PATH(beta_min),
-    PATH(beta_max),
-    PATH(sigma_min),
-    PATH(diffusion),
-    FACT("optimizer", optimizer),
-    ADAM(beta1),
-    ADAM(beta2),
-    ADAM(epsilon),
-    ADAM(weight_decay),
-    SGD(momentum),
-    SGD(nesterov),
-    SGD(weight_decay),
-    FACT("target", target),
-    FACT("target's rows", rows),
-    FACT("target's weights", weighted),
-    TRAINER("batch", batch),
-    TRAINER("accumulate", accumulate),
-    TRAINER("seed", plan.seed),
-    TRAINER("condition_dropout", plan.dropout),
-    TRAINER("clip_norm", clip_norm),
-    TRAINER("average_decay", average_decay),
-    RATE(kind),
-    RATE(steps),
-    RATE(warmup),
-    RATE(end),
-    RATE(exponent),
-    RATE(decay),
-    RATE(every),
-    VALIDATION(every),
-    VALIDATION(rows),
-    VALIDATION(seed),
-    FACT("validation->source", held_out),
-    FACT("validation->source's rows", held_rows),
-    TIME(kind),
-    TIME(stratified),
-    TIME(margin_start),
-    TIME(margin_end),
-    TIME(mean),
-    TIME(deviation),
-    TIME(scale),
-    TIME(exponent),
-    LOSS(kind),
-    LOSS(huber_c),
-    LOSS(weight),
-    LOSS(adaptive_c),
-    LOSS(adaptive_exponent),
-    COUPLING(kind),
-    COUPLING(pairing),
-    FACT("coupling->batch", block),
-    COUPLING(condition),
-    COUPLING(condition_weight),
-    COUPLING(condition_rate),
-    SINKHORN(epsilon_unit),
-    SINKHORN(epsilon),
-    SINKHORN(tolerance),
-    SINKHORN(rho),
-    SINKHORN(iterations),
-    SEMIDISCRETE(batch),
-    SEMIDISCRETE(seed),
-    SEMIDISCRETE(steps),
-    SEMIDISCRETE(learning_rate),
-    SEMIDISCRETE(averaging),
-    SEMIDISCRETE(tolerance),
-    OPTIMIZER("learning rate", learning_rate),
-    OPTIMIZER("optimizer's steps", steps),
-    TRAINING("steps", steps),
-    TRAINING("rows", rows),
-    TRAINING("last validation's step", validation.step),
-    TRAINING("last validation's loss", validation.loss),
-    TRAINING("best validation's step", validation.best_step),
-    TRAINING("best validation's loss", validation.best_loss),
-    TRAINING("validations waited", validation.waited),
-    TRAINING("validations", history.validations),
-};
-
-enum { FIELDS = sizeof fields / sizeof fields[0], ITEMS_MAX = FIELDS + 16 };
-
-struct item {
-    const char *name;
-    int32_t type;
-    bool state;
-    int64_t count;
-    void *values;
-};
+enum { COUNT = sizeof fields / sizeof fields[0], ITEMS_MAX = COUNT + 16 };
 
 /* The state is the trainer's own where it is saved, and another where it is read. */
 struct checkpoint {
@@ -198,8 +190,9 @@ struct checkpoint {
     struct optimizer_state optimizer;
     struct facts facts;
     fmatch_mlp_config model;
-    int32_t items;
-    struct item item[ITEMS_MAX];
+    int32_t arrays;
+    struct checkpoint_array array[ITEMS_MAX];
+    bool state[ITEMS_MAX]; /* or settings */
 };
 
 static const fmatch_allocator *allocator_of(const struct checkpoint *c)
@@ -210,8 +203,9 @@ static const fmatch_allocator *allocator_of(const struct checkpoint *c)
 static void add(struct checkpoint *c, const char *name, int32_t type, bool state, int64_t count,
                 const void *values)
 {
-    c->item[c->items++] = (struct item){
-        .name = name, .type = type, .state = state, .count = count, .values = (void *)values};
+    c->state[c->arrays] = state;
+    c->array[c->arrays++] = (struct checkpoint_array){
+        .name = name, .type = type, .count = count, .values = (void *)values};
 }
 
 static void find_facts(struct checkpoint *c)
@@ -233,7 +227,7 @@ static void add_fields(struct checkpoint *c)
     static const union {
         char model[sizeof(fmatch_mlp_config)];
         struct coupling_settings coupling;
-    } none = {{0}};
+    } none;
     const fmatch_trainer *t = c->trainer;
     const struct coupling_settings *coupling =
         t->settings.coupling ? coupling_get_settings(t->settings.coupling) : &none.coupling;
@@ -256,10 +250,12 @@ static void add_fields(struct checkpoint *c)
         [PART_RATE] = &t->settings.rate.config,
         [PART_VALIDATION] = &t->validation.config,
     };
-    for (int32_t i = 0; i < FIELDS; i++) {
+    const char *name = names;
+    for (int32_t i = 0; i < COUNT; i++, name += strlen(name) + 1) {
         const struct field *f = &fields[i];
         const void *part = parts[f->part];
-        add(c, f->name, f->type, f->state, 1, (const char *)(part ? part : &none) + f->offset);
+        add(c, name, f->type, f->part >= PART_OPTIMIZER, 1,
+            (const char *)(part ? part : &none) + f->offset);
     }
 }
 
@@ -282,7 +278,7 @@ static void add_settings(struct checkpoint *c)
 /* Settings, and all numbers of the state that stand alone. */
 static void begin(struct checkpoint *c)
 {
-    c->items = 0;
+    c->arrays = 0;
     mlp_model_describe(c->trainer->model, &c->model);
     find_facts(c);
     add_fields(c);
@@ -320,13 +316,7 @@ static fmatch_status save(fmatch_trainer *trainer, const char *path)
     optimizer_get_state(trainer->optimizer, &c.optimizer);
     begin(&c);
     add_arrays(&c);
-    struct checkpoint_array array[ITEMS_MAX];
-    for (int32_t i = 0; i < c.items; i++) {
-        const struct item *item = &c.item[i];
-        array[i] = (struct checkpoint_array){
-            .name = item->name, .type = item->type, .count = item->count, .values = item->values};
-    }
-    return checkpoint_file_save(path, c.items, array);
+    return checkpoint_file_save(path, c.arrays, c.array);
 }
 
 /* ---- loading ---- */
@@ -343,15 +333,17 @@ static struct number_text text_of(int32_t type, const char *value, int digits)
     } number;
     memcpy(&number, value, (size_t)checkpoint_file_width(type));
     if (type == CHECKPOINT_F32 || type == CHECKPOINT_F64)
-        return number_text(type == CHECKPOINT_F32 ? (double)number.f32 : number.f64, digits);
+        return number_text_of_digits(type == CHECKPOINT_F32 ? (double)number.f32 : number.f64,
+                                     digits);
     snprintf(text.text, sizeof text.text, "%llu",
              type == CHECKPOINT_U32 ? (unsigned long long)number.u32
                                     : (unsigned long long)number.u64);
     return text;
 }
 
-static fmatch_status differs(const struct checkpoint_file *file, const struct item *item, int64_t i,
-                             const char *theirs, const char *ours)
+static fmatch_status differs(const struct checkpoint_file *file,
+                             const struct checkpoint_array *item, int64_t i, const char *theirs,
+                             const char *ours)
 {
     char place[32] = "";
     if (item->count > 1)
@@ -366,20 +358,24 @@ static fmatch_status differs(const struct checkpoint_file *file, const struct it
 }
 
 /* A setting is compared as it is read. */
-static fmatch_status read_setting(struct checkpoint_file *file, const struct item *item)
+static fmatch_status read_setting(struct checkpoint_file *file, const struct checkpoint_array *item)
 {
+    enum { AT_ONCE = 256 };
     const int32_t width = checkpoint_file_width(item->type);
     const char *ours = item->values;
-    for (int64_t i = 0; i < item->count; i++, ours += width) {
-        char theirs[8];
-        RETURN_IF_FAILED(checkpoint_file_read(file, item->type, 1, theirs));
-        if (memcmp(theirs, ours, (size_t)width) != 0)
-            return differs(file, item, i, theirs, ours);
+    for (int64_t first = 0; first < item->count; first += AT_ONCE) {
+        const int64_t rest = item->count - first, n = rest < AT_ONCE ? rest : AT_ONCE;
+        char theirs[8 * AT_ONCE];
+        RETURN_IF_FAILED(checkpoint_file_read(file, item->type, n, theirs));
+        for (int64_t i = 0; i < n; i++, ours += width)
+            if (memcmp(theirs + i * width, ours, (size_t)width) != 0)
+                return differs(file, item, first + i, theirs + i * width, ours);
     }
     return FMATCH_OK;
 }
 
-static fmatch_status read_item(struct checkpoint_file *file, const struct item *item)
+static fmatch_status read_array(struct checkpoint_file *file, const struct checkpoint_array *item,
+                                bool state)
 {
     struct checkpoint_array array;
     RETURN_IF_FAILED(checkpoint_file_next(file, &array));
@@ -387,18 +383,18 @@ static fmatch_status read_item(struct checkpoint_file *file, const struct item *
         return status_fail(FMATCH_ERROR_FORMAT, "%s has %s, of type %d, in place of %s, of type %d",
                            file->path, array.name, (int)array.type, item->name, (int)item->type);
     if (array.count != item->count)
-        return status_fail(item->state ? FMATCH_ERROR_FORMAT : FMATCH_ERROR_SHAPE,
+        return status_fail(state ? FMATCH_ERROR_FORMAT : FMATCH_ERROR_SHAPE,
                            "%s: the checkpoint has %lld values of %s; the trainer %lld", file->path,
                            (long long)array.count, item->name, (long long)item->count);
-    return item->state ? checkpoint_file_read(file, item->type, item->count, item->values)
-                       : read_setting(file, item);
+    return state ? checkpoint_file_read(file, item->type, item->count, item->values)
+                 : read_setting(file, item);
 }
 
-static fmatch_status read_items(const struct checkpoint *c, struct checkpoint_file *file,
-                                int32_t first)
+static fmatch_status read_arrays(const struct checkpoint *c, struct checkpoint_file *file,
+                                 int32_t first)
 {
-    for (int32_t i = first; i < c->items; i++)
-        RETURN_IF_FAILED(read_item(file, &c->item[i]));
+    for (int32_t i = first; i < c->arrays; i++)
+        RETURN_IF_FAILED(read_array(file, &c->array[i], c->state[i]));
     return FMATCH_OK;
 }
 
@@ -421,8 +417,8 @@ static fmatch_status check_numbers(const struct checkpoint *c, const struct chec
 
 static fmatch_status check_values(const struct checkpoint *c, int32_t first)
 {
-    for (int32_t i = first; i < c->items; i++) {
-        const struct item *item = &c->item[i];
+    for (int32_t i = first; i < c->arrays; i++) {
+        const struct checkpoint_array *item = &c->array[i];
         if (item->type == CHECKPOINT_F32)
             RETURN_IF_FAILED(status_check_finite(item->name, 0, item->count, 1, item->values));
     }
@@ -459,12 +455,12 @@ static fmatch_status hold_arrays(struct checkpoint *c)
 
 static fmatch_status read_all(struct checkpoint *c, struct checkpoint_file *file)
 {
-    RETURN_IF_FAILED(read_items(c, file, 0));
+    RETURN_IF_FAILED(read_arrays(c, file, 0));
     RETURN_IF_FAILED(made_up(check_numbers(c, file), file));
     RETURN_IF_FAILED(hold_arrays(c));
-    const int32_t first = c->items;
+    const int32_t first = c->arrays;
     add_arrays(c);
-    RETURN_IF_FAILED(read_items(c, file, first));
+    RETURN_IF_FAILED(read_arrays(c, file, first));
     RETURN_IF_FAILED(checkpoint_file_end(file));
     return made_up(check_values(c, first), file);
 }

@@ -189,11 +189,11 @@ static void values_come_back(void **state)
     checkpoint_file_close(&file);
 }
 
-/* More than a buffer, of a size that no buffer ends with. */
+/* More than any buffer holds. */
 static void long_arrays_come_back(void **state)
 {
     (void)state;
-    enum { LONG = 3 * CHECKPOINT_BUFFER / 4 + 77 };
+    enum { LONG = 6144 + 77 };
     static uint32_t values[LONG], seen[LONG];
     for (uint32_t i = 0; i < LONG; i++)
         values[i] = i * 2654435761u;
