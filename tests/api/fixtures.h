@@ -349,7 +349,7 @@ static inline fmatch_model *make_mlp(fmatch_context *context, int32_t dim, int32
                                      int32_t width, int32_t activation, uint64_t seed)
 {
     fmatch_mlp_config config;
-    fmatch_mlp_config_init(&config);
+    fmatch_mlp_config_init_preset(&config, FMATCH_PRESET_PLAIN);
     config.dim = dim;
     config.hidden_layers = layers;
     config.hidden_width = width;
@@ -363,7 +363,7 @@ static inline fmatch_model *make_mlp(fmatch_context *context, int32_t dim, int32
 static inline fmatch_optimizer *make_adam(fmatch_context *context, double learning_rate)
 {
     fmatch_adam_config config;
-    fmatch_adam_config_init(&config);
+    fmatch_adam_config_init_preset(&config, FMATCH_PRESET_PLAIN);
     config.learning_rate = learning_rate;
     fmatch_optimizer *optimizer;
     expect_ok(fmatch_optimizer_create_adam(&optimizer, context, &config));
@@ -374,7 +374,7 @@ static inline fmatch_optimizer *make_sgd(fmatch_context *context, double learnin
                                          double momentum)
 {
     fmatch_sgd_config config;
-    fmatch_sgd_config_init(&config);
+    fmatch_sgd_config_init_preset(&config, FMATCH_PRESET_PLAIN);
     config.learning_rate = learning_rate;
     config.momentum = momentum;
     fmatch_optimizer *optimizer;
@@ -388,7 +388,7 @@ static inline fmatch_trainer *make_trainer(fmatch_model *model, fmatch_optimizer
                                            uint64_t seed)
 {
     fmatch_trainer_config config;
-    fmatch_trainer_config_init(&config);
+    fmatch_trainer_config_init_preset(&config, FMATCH_PRESET_PLAIN);
     config.batch = batch;
     config.seed = seed;
     fmatch_trainer *trainer;

@@ -7,7 +7,7 @@ enum { DIM = 2, CLASSES = 4, EMBEDDING = 3, PLAIN = 2, COLUMNS = 1 + PLAIN, WIDT
 static fmatch_mlp_config conditional_config(void)
 {
     fmatch_mlp_config config;
-    fmatch_mlp_config_init(&config);
+    fmatch_mlp_config_init_preset(&config, FMATCH_PRESET_PLAIN);
     config.dim = DIM;
     config.hidden_layers = 1;
     config.hidden_width = WIDTH;

@@ -484,7 +484,7 @@ static fmatch_trainer *make_coupled(fmatch_context *context, fmatch_model *model
     fmatch_source *target = stored ? make_stored(context) : make_target(context);
     fmatch_optimizer *optimizer = make_adam(context, 1e-2);
     fmatch_trainer_config config;
-    fmatch_trainer_config_init(&config);
+    fmatch_trainer_config_init_preset(&config, FMATCH_PRESET_PLAIN);
     config.batch = BATCH;
     config.seed = 5;
     config.coupling = coupling;
@@ -584,7 +584,7 @@ static void semidiscrete_pairs_have_the_weights_as_masses(void **state)
     fmatch_optimizer *optimizer = make_adam(context_of(state), 3e-3);
     const fmatch_coupling_config coupling = coupling_of(FMATCH_COUPLING_SEMIDISCRETE);
     fmatch_trainer_config config;
-    fmatch_trainer_config_init(&config);
+    fmatch_trainer_config_init_preset(&config, FMATCH_PRESET_PLAIN);
     config.batch = 128;
     config.coupling = &coupling;
     fmatch_trainer *trainer;
@@ -625,7 +625,7 @@ static void semidiscrete_needs_stored_rows(void **state)
     fmatch_optimizer *optimizer = make_adam(context_of(state), 3e-3);
     fmatch_source *target = make_target(context_of(state));
     fmatch_trainer_config config;
-    fmatch_trainer_config_init(&config);
+    fmatch_trainer_config_init_preset(&config, FMATCH_PRESET_PLAIN);
     config.coupling = &coupling;
     fmatch_trainer *trainer;
     expect_status(fmatch_trainer_create(&trainer, model, optimizer, target, &config),
@@ -675,7 +675,7 @@ static void a_failure_ahead_of_time_is_told(void **state)
     fmatch_optimizer *optimizer = make_adam(context, 1e-2);
     const fmatch_coupling_config coupling = coupling_of(FMATCH_COUPLING_EXACT);
     fmatch_trainer_config config;
-    fmatch_trainer_config_init(&config);
+    fmatch_trainer_config_init_preset(&config, FMATCH_PRESET_PLAIN);
     config.batch = BATCH;
     config.coupling = &coupling;
     fmatch_trainer *trainer;
@@ -723,7 +723,7 @@ static void trainers_keep_and_give_up_users_functions(void **state)
     fmatch_model *model = make_mlp(context_of(state), DIM, 1, 2, FMATCH_ACTIVATION_TANH, 1);
     fmatch_optimizer *optimizer = make_adam(context_of(state), 1e-2);
     fmatch_trainer_config settings;
-    fmatch_trainer_config_init(&settings);
+    fmatch_trainer_config_init_preset(&settings, FMATCH_PRESET_PLAIN);
     settings.coupling = &config;
     fmatch_trainer *trainer;
     expect_status(fmatch_trainer_create(&trainer, model, optimizer, NULL, &settings),

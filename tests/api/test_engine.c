@@ -92,7 +92,7 @@ static void a_row_does_not_depend_on_the_others(void **state)
                          (int)matmul, (int)set, (int)net->layers, (int)net->width, (int)net->dim);
                 fmatch_context *context = make_context(matmul, set, 1 + (int32_t)i % 2);
                 fmatch_mlp_config config;
-                fmatch_mlp_config_init(&config);
+                fmatch_mlp_config_init_preset(&config, FMATCH_PRESET_PLAIN);
                 config.dim = net->dim;
                 config.hidden_layers = net->layers;
                 config.hidden_width = net->width;

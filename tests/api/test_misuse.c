@@ -893,8 +893,8 @@ static const struct field_case {
     FIELD(adam, beta2, F64, NAN, "nan", "0", "1"),
     FIELD(adam, epsilon, F64, 0, "0"),
     FIELD(adam, epsilon, F64, -1, "-1", "0"),
-    FIELD(adam, weight_decay, F64, -1, "-1", "0", "1000"),
-    FIELD(adam, weight_decay, F64, 1001, "1001", "0", "1000"), /* 1 / learning_rate */
+    FIELD(adam, weight_decay, F64, -1, "-1", "0", "200"),
+    FIELD(adam, weight_decay, F64, 201, "201", "0", "200"), /* 1 / learning_rate */
     FIELD(adam, weight_decay, F64, NAN, "nan", "0"),
     FIELD(sgd, nesterov, I32, 2, "2", "0", "1"),
     FIELD(sgd, learning_rate, F64, -0.5, "-0.5", "0"),

@@ -21,7 +21,7 @@ static fmatch_model *make_shaped(fmatch_context *context, const struct shape *sh
                                  const float *std)
 {
     fmatch_mlp_config config;
-    fmatch_mlp_config_init(&config);
+    fmatch_mlp_config_init_preset(&config, FMATCH_PRESET_PLAIN);
     config.dim = shape->dim;
     config.hidden_layers = shape->layers;
     config.hidden_widths = shape->widths;
@@ -338,7 +338,7 @@ static void standardisation_that_leaves_the_floats_is_refused(void **state)
         {{3.4e38f, 0}, {1e36f, 1}, {"data_mean[0] is 3.4e+38", "data_std[0] is 1e+36"}},
     };
     fmatch_mlp_config config;
-    fmatch_mlp_config_init(&config);
+    fmatch_mlp_config_init_preset(&config, FMATCH_PRESET_PLAIN);
     config.dim = 2;
     fmatch_model *model;
     for (size_t i = 0; i < COUNT(refused); i++) {
@@ -402,7 +402,7 @@ static void standardisation_is_an_affine_change_of_units(void **state)
         fmatch_source *source;
         expect_ok(fmatch_source_create_array(&source, context_of(state), &array));
         fmatch_mlp_config config;
-        fmatch_mlp_config_init(&config);
+        fmatch_mlp_config_init_preset(&config, FMATCH_PRESET_PLAIN);
         config.dim = 2;
         config.hidden_width = 16;
         config.data_mean = k ? offset : NULL;
@@ -431,7 +431,7 @@ static void default_noise_has_the_datas_moments(void **state)
     enum { N = 20000 };
     const float mean[] = {100}, std[] = {10};
     fmatch_mlp_config config;
-    fmatch_mlp_config_init(&config);
+    fmatch_mlp_config_init_preset(&config, FMATCH_PRESET_PLAIN);
     config.dim = 1;
     config.hidden_layers = 0;
     config.data_mean = mean;
@@ -495,7 +495,7 @@ static void copy_keeps_standardisation_and_noise(void **state)
     const float mean[] = {5}, std[] = {3};
     fmatch_source *noise = make_post_target(context_of(state));
     fmatch_mlp_config config;
-    fmatch_mlp_config_init(&config);
+    fmatch_mlp_config_init_preset(&config, FMATCH_PRESET_PLAIN);
     config.dim = 1;
     config.data_mean = mean;
     config.data_std = std;
@@ -606,7 +606,7 @@ static void noise_source_is_where_samples_start(void **state)
 {
     fmatch_source *noise = make_post_target(context_of(state));
     fmatch_mlp_config config;
-    fmatch_mlp_config_init(&config);
+    fmatch_mlp_config_init_preset(&config, FMATCH_PRESET_PLAIN);
     config.dim = 1;
     config.hidden_layers = 0;
     config.noise = noise;

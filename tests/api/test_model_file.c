@@ -90,7 +90,7 @@ static fmatch_model *make_model(fmatch_context *context, const struct spec *spec
     fill_scattered(std, spec->dim, 0.2, 4, 22);
     fmatch_source *noise = make_noise(context, spec->dim, spec->noise);
     fmatch_mlp_config config;
-    fmatch_mlp_config_init(&config);
+    fmatch_mlp_config_init_preset(&config, FMATCH_PRESET_PLAIN);
     config.dim = spec->dim;
     config.hidden_layers = spec->layers;
     config.hidden_widths = spec->widths;
@@ -576,7 +576,7 @@ static fmatch_model *make_field(fmatch_context *context)
 static fmatch_model *make_with_noise(fmatch_context *context, fmatch_source *noise)
 {
     fmatch_mlp_config config;
-    fmatch_mlp_config_init(&config);
+    fmatch_mlp_config_init_preset(&config, FMATCH_PRESET_PLAIN);
     config.dim = 1;
     config.noise = noise;
     fmatch_model *model;
@@ -966,7 +966,7 @@ static void each_setting_must_be_known(void **state)
 static void conditions_are_kept(void **state)
 {
     fmatch_mlp_config config;
-    fmatch_mlp_config_init(&config);
+    fmatch_mlp_config_init_preset(&config, FMATCH_PRESET_PLAIN);
     config.dim = 2;
     config.condition_dim = 3;
     config.classes = 4;
@@ -1003,7 +1003,7 @@ static fmatch_model *make_rich(fmatch_context *context)
                                           FMATCH_ACTIVATION_SELU};
     static const float mean[] = {7, 0.1f, -3}, std[] = {8, 0.3f, 1e-3f};
     fmatch_mlp_config config;
-    fmatch_mlp_config_init(&config);
+    fmatch_mlp_config_init_preset(&config, FMATCH_PRESET_PLAIN);
     config.dim = 2;
     config.hidden_layers = 3;
     config.hidden_widths = widths;
@@ -1133,7 +1133,7 @@ static void paths_are_kept(void **state)
         fmatch_path_config given = cases[i].path;
         given.struct_size = sizeof given;
         fmatch_mlp_config config;
-        fmatch_mlp_config_init(&config);
+        fmatch_mlp_config_init_preset(&config, FMATCH_PRESET_PLAIN);
         config.dim = 1;
         config.path = &given;
         config.prediction = cases[i].prediction;
@@ -1171,7 +1171,7 @@ static void toys_as_noise_are_kept(void **state)
         fmatch_source *noise;
         expect_ok(fmatch_source_create_toy(&noise, context_of(state), &toy));
         fmatch_mlp_config config;
-        fmatch_mlp_config_init(&config);
+        fmatch_mlp_config_init_preset(&config, FMATCH_PRESET_PLAIN);
         config.dim = 2;
         config.noise = noise;
         fmatch_model *models[2];
@@ -1195,7 +1195,7 @@ static void bad_path_settings_are_refused(void **state)
     fmatch_path_config given = {
         .struct_size = sizeof given, .kind = FMATCH_PATH_BROWNIAN_BRIDGE, .diffusion = 0.5};
     fmatch_mlp_config config;
-    fmatch_mlp_config_init(&config);
+    fmatch_mlp_config_init_preset(&config, FMATCH_PRESET_PLAIN);
     config.dim = 1;
     config.path = &given;
     fmatch_model *model;

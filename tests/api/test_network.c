@@ -76,7 +76,7 @@ static int32_t columns_of(const struct network *n)
 static fmatch_mlp_config config_of(const struct network *n)
 {
     fmatch_mlp_config c;
-    fmatch_mlp_config_init(&c);
+    fmatch_mlp_config_init_preset(&c, FMATCH_PRESET_PLAIN);
     c.dim = n->dim;
     c.hidden_layers = n->layers;
     c.hidden_widths = n->widths;
@@ -268,7 +268,7 @@ static fmatch_trainer *make_faithful_trainer(fmatch_context *context, fmatch_mod
                                              double learning_rate)
 {
     fmatch_trainer_config config;
-    fmatch_trainer_config_init(&config);
+    fmatch_trainer_config_init_preset(&config, FMATCH_PRESET_PLAIN);
     config.condition_dropout = 0;
     fmatch_optimizer *optimizer = make_adam(context, learning_rate);
     fmatch_trainer *trainer;
@@ -495,7 +495,7 @@ static void training_is_independent_of_threads(void **state)
 static void ends_of_time_differ(void **state)
 {
     fmatch_mlp_config config;
-    fmatch_mlp_config_init(&config);
+    fmatch_mlp_config_init_preset(&config, FMATCH_PRESET_PLAIN);
     config.dim = 1;
     config.hidden_layers = 0;
     config.time_features = FMATCH_TIME_FEATURES_FOURIER;

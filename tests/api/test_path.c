@@ -392,7 +392,7 @@ static fmatch_model *make_model_on(fmatch_context *context, const fmatch_path_co
                                    int32_t prediction)
 {
     fmatch_mlp_config config;
-    fmatch_mlp_config_init(&config);
+    fmatch_mlp_config_init_preset(&config, FMATCH_PRESET_PLAIN);
     config.dim = DIM;
     config.hidden_layers = 1;
     config.hidden_width = 6;
@@ -491,7 +491,7 @@ static void models_share_a_users_schedule(void **state)
     fmatch_path_config path = path_of(FMATCH_PATH_CALLBACK);
     path.schedule = &callbacks;
     fmatch_mlp_config config;
-    fmatch_mlp_config_init(&config);
+    fmatch_mlp_config_init_preset(&config, FMATCH_PRESET_PLAIN);
     config.dim = 0;
     config.path = &path;
     fmatch_model *model, *copy;
@@ -533,7 +533,7 @@ static void lipmans_path_needs_normal_noise(void **state)
     expect_ok(fmatch_source_create_gaussian_mixture(&mixture, context_of(state), DIM, 1, &weight,
                                                     mean, std));
     fmatch_mlp_config config;
-    fmatch_mlp_config_init(&config);
+    fmatch_mlp_config_init_preset(&config, FMATCH_PRESET_PLAIN);
     config.dim = DIM;
     config.path = &path;
     config.noise = mixture;

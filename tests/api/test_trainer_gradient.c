@@ -44,7 +44,7 @@ static fmatch_model *make_case_model(fmatch_context *context, const struct case_
                                      int32_t activation)
 {
     fmatch_mlp_config config;
-    fmatch_mlp_config_init(&config);
+    fmatch_mlp_config_init_preset(&config, FMATCH_PRESET_PLAIN);
     config.dim = c->dim;
     config.hidden_layers = c->layers;
     config.hidden_widths = c->widths;

@@ -172,11 +172,11 @@ enum { SCENARIOS = sizeof scenarios / sizeof scenarios[0] };
 static inline void scenario_init(struct scenario *s, const struct scenario_row *row)
 {
     memset(s, 0, sizeof *s);
-    fmatch_mlp_config_init(&s->model);
+    fmatch_mlp_config_init_preset(&s->model, FMATCH_PRESET_PLAIN);
     fmatch_path_config_init(&s->path);
-    fmatch_adam_config_init(&s->adam);
+    fmatch_adam_config_init_preset(&s->adam, FMATCH_PRESET_PLAIN);
     fmatch_sgd_config_init(&s->sgd_config);
-    fmatch_trainer_config_init(&s->trainer);
+    fmatch_trainer_config_init_preset(&s->trainer, FMATCH_PRESET_PLAIN);
     fmatch_time_config_init(&s->time);
     fmatch_loss_config_init(&s->loss);
     fmatch_coupling_config_init(&s->coupling);

@@ -24,7 +24,7 @@ static fmatch_model *make_model(fmatch_context *context, int count, char **numbe
     static float mean[DIM_MAX], std[DIM_MAX];
     static int32_t widths[LAYERS_MAX];
     fmatch_mlp_config config;
-    fmatch_mlp_config_init(&config);
+    fmatch_mlp_config_init_preset(&config, FMATCH_PRESET_PLAIN);
     config.activation = atoi(numbers[0]);
     config.dim = atoi(numbers[1]);
     config.seed = 5;

@@ -27,7 +27,7 @@ struct golden_rule {
 static fmatch_model *make_golden(fmatch_context *context, const struct golden *golden)
 {
     fmatch_mlp_config config;
-    fmatch_mlp_config_init(&config);
+    fmatch_mlp_config_init_preset(&config, FMATCH_PRESET_PLAIN);
     config.dim = golden->dim;
     config.hidden_layers = golden->layers;
     config.hidden_widths = golden->widths;
@@ -162,7 +162,7 @@ static fmatch_optimizer *make_optimizer(fmatch_context *context, const struct go
 {
     fmatch_adam_config adam;
     fmatch_sgd_config sgd;
-    fmatch_adam_config_init(&adam);
+    fmatch_adam_config_init_preset(&adam, FMATCH_PRESET_PLAIN);
     fmatch_sgd_config_init(&sgd);
     adam.learning_rate = sgd.learning_rate = rule->learning_rate;
     adam.weight_decay = sgd.weight_decay = rule->weight_decay;
