@@ -149,14 +149,21 @@ static const struct scenario_row {
     const char *name;
     void (*set)(struct scenario *s);
 } scenarios[] = {
-    {"adam", scenario_adam},         {"adamw", scenario_adamw},
-    {"sgd", scenario_sgd},           {"cosine", scenario_cosine},
-    {"average", scenario_average},   {"clip", scenario_clip},
-    {"best", scenario_best},         {"patience", scenario_patience},
+    {"adam", scenario_adam},
+    {"adamw", scenario_adamw},
+    {"sgd", scenario_sgd},
+    {"cosine", scenario_cosine},
+    {"average", scenario_average},
+    {"clip", scenario_clip},
+    {"best", scenario_best},
+    {"patience", scenario_patience},
     {"coupling", scenario_coupling},
-    {"entropic", scenario_entropic}, {"stratified", scenario_stratified},
-    {"shuffled", scenario_shuffled}, {"weighted", scenario_weighted},
-    {"dropout", scenario_dropout},   {"accumulate", scenario_accumulate},
+    {"entropic", scenario_entropic},
+    {"stratified", scenario_stratified},
+    {"shuffled", scenario_shuffled},
+    {"weighted", scenario_weighted},
+    {"dropout", scenario_dropout},
+    {"accumulate", scenario_accumulate},
     {"all", scenario_all},
 };
 
