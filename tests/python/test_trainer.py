@@ -125,9 +125,10 @@ def test_learning_rate(network, target):
 
 
 def test_checkpoints(target, tmp_path):
-    def trained(steps, load=None, save=None, **options):
+    def trained(steps, load=None, save=None, batch=32):
         model, adam = fm.Model.mlp(1, hidden_width=16, seed=3), fm.Adam(1e-2)
-        trainer = fm.Trainer(model, adam, target, **{'batch': 32, 'seed': 5, **options})
+        trainer = fm.Trainer(model, adam, target, batch=batch, seed=5, average_decay=0.9,
+                             publish='average', validation=fm.Validation(every=7, rows=64))
         if load:
             adam.learning_rate = 1
             trainer.load(load)
