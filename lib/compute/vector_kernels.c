@@ -33,6 +33,15 @@
 #define INDEPENDENT_ITERATIONS
 #endif
 
+/* A short loop that is worth its length in code. */
+#if defined(__clang__)
+#define UNROLLED _Pragma("clang loop unroll(full)")
+#elif defined(__GNUC__)
+#define UNROLLED _Pragma("GCC unroll 32")
+#else
+#define UNROLLED
+#endif
+
 /* What several kernels share, once. */
 #if defined(__GNUC__)
 #define NOT_INLINED __attribute__((noinline))
@@ -572,9 +581,11 @@ static void add_rows_kernel(int64_t n, int64_t columns, const float *x, float *s
         float sum[TOGETHER];
         for (int k = 0; k < TOGETHER; k++)
             sum[k] = sums[j + k];
-        for (int64_t i = 0; i < n; i++)
+        for (int64_t i = 0; i < n; i++) {
+            UNROLLED
             for (int k = 0; k < TOGETHER; k++)
                 sum[k] += x[i * columns + j + k];
+        }
         for (int k = 0; k < TOGETHER; k++)
             sums[j + k] = sum[k];
     }
@@ -733,6 +744,7 @@ static inline void philox_10(uint32_t k0, uint32_t k1, lanes c[4])
 {
     const lanes none = {0};
     const lanes m0 = none + 0xD2511F53u, m1 = none + 0xCD9E8D57u;
+    UNROLLED
     for (int round = 0; round < 10; round++) {
         lanes p0 = multiply_words(c[0], m0);
         lanes p1 = multiply_words(c[2], m1);
@@ -767,6 +779,7 @@ static void fill_tile(uint64_t seed, uint32_t counter2, uint32_t counter3, uint6
         lanes odd[4] = {number + 1, (number + 1) >> 32, none + counter2, none + counter3};
         philox_10((uint32_t)seed, (uint32_t)(seed >> 32), even);
         philox_10((uint32_t)seed, (uint32_t)(seed >> 32), odd);
+        UNROLLED
         for (int j = 0; j < 4; j++) {
             lanes words = zip_words(even[j], odd[j]);
             memcpy(&t->word[j][i], &words, sizeof words);
