@@ -37,7 +37,7 @@
 #if defined(__clang__)
 #define UNROLLED _Pragma("clang loop unroll(full)")
 #elif defined(__GNUC__)
-#define UNROLLED _Pragma("GCC unroll 32")
+#define UNROLLED _Pragma("GCC unroll 10")
 #else
 #define UNROLLED
 #endif
@@ -575,19 +575,23 @@ static void add_scaled_kernel(int64_t n, const float *x, float scale, const floa
 /* Some columns at a time, whose sums stay in registers. */
 static void add_rows_kernel(int64_t n, int64_t columns, const float *x, float *sums)
 {
-    enum { TOGETHER = 32 };
+    typedef float part __attribute__((vector_size(32), aligned(4), may_alias));
+    enum { TOGETHER = 4 * (int)(sizeof(part) / sizeof(float)) };
     int64_t j = 0;
     for (; j + TOGETHER <= columns; j += TOGETHER) {
-        float sum[TOGETHER];
-        for (int k = 0; k < TOGETHER; k++)
-            sum[k] = sums[j + k];
+        part *to = (part *)(sums + j);
+        part a = to[0], b = to[1], c = to[2], d = to[3];
         for (int64_t i = 0; i < n; i++) {
-            UNROLLED
-            for (int k = 0; k < TOGETHER; k++)
-                sum[k] += x[i * columns + j + k];
+            const part *row = (const part *)(x + i * columns + j);
+            a += row[0];
+            b += row[1];
+            c += row[2];
+            d += row[3];
         }
-        for (int k = 0; k < TOGETHER; k++)
-            sums[j + k] = sum[k];
+        to[0] = a;
+        to[1] = b;
+        to[2] = c;
+        to[3] = d;
     }
     for (; j < columns; j++)
         for (int64_t i = 0; i < n; i++)
