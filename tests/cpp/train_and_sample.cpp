@@ -803,7 +803,6 @@ int main(int argc, char **argv)
         training_reaches_the_exact_loss();
         progress_cancels();
         training_has_a_rate_and_a_validation();
-        training_has_a_rate_and_a_validation();
         exceptions_cross_the_library();
         statuses_are_exceptions();
         callbacks_live_as_long_as_needed();
