@@ -130,13 +130,13 @@ class Model(Handle):
                 given to what they give. Default 0: none do.
             normalisation: 'none' where not given, or 'layer': torch.nn.LayerNorm between every
                 hidden layer and its activation.
-            zero_output: whether the output layer begins with zeros.
+            zero_output: whether the output layer begins with zeros. Default True.
             condition_mean, condition_std: [condition_dim]: the network sees (condition - mean) /
                 std; a label's are not used.
             preset: 'recommended', or 'plain', which never changes.
             data: what the model will be trained on, a Source or rows [n, dim], whose moments, and
                 those of its conditions, are measured.
-            baseline: what the network's output is added to: 'none' where not given, or 'gaussian',
+            baseline: what the network's output is added to: 'none', or 'gaussian' where not given,
                 the prediction that is exact for Gaussian data.
         """
         context = context or default_context()
