@@ -10,7 +10,7 @@ static void draw_difference(cairo_t *cairo, double x, const struct grid *differe
     char title[64];
     const struct panel panel = {
         .cairo = cairo,
-        .frame = {x, 350, 330, 215},
+        .frame = {x, 350, 310, 215},
         .x = {.low = 0, .high = 1, .ticks = 5, .label = "time *t*"},
         .y = {.low = -velocity_reach,
               .high = velocity_reach,
@@ -42,7 +42,7 @@ void draw_settings(cairo_t *cairo, const struct findings *findings)
              r[RECONSTRUCTION_RECOMMENDED].w1);
     draw_reconstruction_panel(cairo, 431, findings, RECONSTRUCTION_RECOMMENDED, title);
     draw_difference(cairo, 58, &findings->difference, &scale, s->measures.field_rmse);
-    draw_difference(cairo, 400, &findings->recommended_difference, &scale,
+    draw_difference(cairo, 414, &findings->recommended_difference, &scale,
                     s->recommended.field_rmse);
     colour_bar_draw(cairo, &bar, &scale, "*v* − *u*");
 }
