@@ -67,7 +67,7 @@ typedef struct fmatch_trainer_config {
     uint32_t struct_size; /**< written by init */
     int32_t batch;        /**< rows of a step, 1 to 2^24. Default 256. */
     uint64_t seed;        /**< of noise, data, times and all else that is drawn. Default 0. */
-    const fmatch_time_config *time;         /**< how t is drawn; NULL: uniformly */
+    const fmatch_time_config *time;         /**< how t is drawn; NULL: uniformly, not stratified */
     const fmatch_loss_config *loss;         /**< NULL: the mean square */
     const fmatch_coupling_config *coupling; /**< NULL: independent noise and data */
     /**

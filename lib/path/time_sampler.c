@@ -150,10 +150,9 @@ static fmatch_status check_config(fmatch_time_config *c)
 
 static fmatch_status read_config(struct time_sampler *s, const fmatch_time_config *config)
 {
-    fmatch_time_config_init(&s->config);
+    fmatch_time_config *c = &s->config; /* zeroed: uniform, of each row by itself */
     if (!config)
         return FMATCH_OK;
-    fmatch_time_config *c = &s->config;
     RETURN_IF_FAILED(configuration_read(c, sizeof *c, sizeof *c, config, "time"));
     if (c->callbacks) {
         RETURN_IF_FAILED(configuration_read(&s->callbacks, sizeof s->callbacks, sizeof s->callbacks,
