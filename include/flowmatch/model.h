@@ -139,8 +139,8 @@ typedef struct fmatch_mlp_config {
      */
     int32_t residual_layers;
     int32_t normalisation; /**< an fmatch_normalisation, of every hidden layer. Default NONE. */
-    int32_t output_init;   /**< an fmatch_output_init. Default UNIFORM. */
-    int32_t baseline;      /**< an fmatch_baseline. Default NONE. */
+    int32_t output_init;   /**< an fmatch_output_init. Default ZERO. */
+    int32_t baseline;      /**< an fmatch_baseline. Default GAUSSIAN. */
 } fmatch_mlp_config;
 
 /** A user's velocity field. */
@@ -203,8 +203,9 @@ extern "C" {
 #define fmatch_mlp_config_init(config)                                                             \
     fmatch_mlp_config_init_preset((config), FMATCH_PRESET_RECOMMENDED)
 /**
- * Fill in the values of a named preset, an fmatch_preset. PLAIN: two hidden layers of 64, GELU, no
- * standardisation. Another number writes a struct_size of 0, which create refuses.
+ * Fill in the values of a named preset, an fmatch_preset. PLAIN: two hidden layers of 64, GELU, an
+ * output layer that begins as the others, no standardisation and no baseline. Another number writes
+ * a struct_size of 0, which create refuses.
  */
 #define fmatch_mlp_config_init_preset(config, preset)                                              \
     fmatch_mlp_config_init_sized((config), sizeof *(config), (preset))

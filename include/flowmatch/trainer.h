@@ -67,7 +67,8 @@ typedef struct fmatch_trainer_config {
     uint32_t struct_size; /**< written by init */
     int32_t batch;        /**< rows of a step, 1 to 2^24. Default 256. */
     uint64_t seed;        /**< of noise, data, times and all else that is drawn. Default 0. */
-    const fmatch_time_config *time;         /**< how t is drawn; NULL: uniformly, not stratified */
+    /** How t is drawn; NULL: uniformly, not stratified. Default uniformly, stratified. */
+    const fmatch_time_config *time;
     const fmatch_loss_config *loss;         /**< NULL: the mean square */
     const fmatch_coupling_config *coupling; /**< NULL: independent noise and data */
     /**
@@ -75,7 +76,10 @@ typedef struct fmatch_trainer_config {
      * Default 0.1, as Ho and Salimans 2022 recommend.
      */
     double condition_dropout;
-    /** Factor of the optimizer's learning rate, a function of the trainer's step; NULL: 1. */
+    /**
+     * Factor of the optimizer's learning rate, a function of the trainer's step; NULL: 1. Default
+     * COSINE, as init writes it.
+     */
     const fmatch_rate_config *rate;
     /**
      * Length of the rate's schedule where rate->steps is 0; >= 1. Default 10000. It says nothing
@@ -85,15 +89,16 @@ typedef struct fmatch_trainer_config {
     /**
      * The gradient is multiplied by clip_norm / (norm + 1e-6) where its Euclidean norm over all
      * parameters is above clip_norm: Pascanu et al. 2013, algorithm 1; 0 to 1.7e308, 0: never.
+     * Default 1.
      */
     double clip_norm;
     /**
      * d of the moving average of parameters, in [0, 1): after step k = 0, 1, ... average += (1 -
      * d_k) (parameters - average) with d_k = min(d, (1 + k) / (10 + k)). It begins with the first
-     * parameters, so that its weights always sum to one. 0: no average.
+     * parameters, so that its weights always sum to one. 0: no average. Default 0.999.
      */
     double average_decay;
-    int32_t publish; /**< an fmatch_publish */
+    int32_t publish; /**< an fmatch_publish. Default AVERAGE. */
     /**
      * Batches whose mean gradient makes a step of run, as that of their rows together does, 1 to
      * 65536. Their times are stratified together; pairs are coupled by coupling->batch. Default 1.

@@ -130,14 +130,14 @@ class Model(Handle):
                 given to what they give. Default 0: none do.
             normalisation: 'none' where not given, or 'layer': torch.nn.LayerNorm between every
                 hidden layer and its activation.
-            zero_output: whether the output layer begins with zeros.
+            zero_output: whether the output layer begins with zeros. Default True.
             condition_mean, condition_std: [condition_dim]: the network sees (condition - mean) /
                 std; a label's are not used.
-            preset: 'recommended', or 'plain', which never changes.
+            preset: 'recommended', or 'plain', which never changes: no zero_output and no baseline.
             data: what the model will be trained on, a Source or rows [n, dim], whose moments, and
                 those of its conditions, are measured.
-            baseline: what the network's output is added to: 'none' where not given, or 'gaussian',
-                the prediction that is exact for Gaussian data.
+            baseline: what the network's output is added to: 'gaussian' where not given, the prediction
+                that is exact for Gaussian data, or 'none'.
         """
         context = context or default_context()
         if data is not None and not isinstance(data, Source):

@@ -29,7 +29,7 @@ class Adam(Optimizer):
     is not given is as the preset has it.
 
     Args:
-        learning_rate: 1e-3 where not given.
+        learning_rate: 5e-3 where not given.
         beta1, beta2: decay of the moments, 0.9 and 0.999.
         epsilon: added to the root of the second moment, 1e-8.
         weight_decay: before a step parameters are multiplied by 1 - learning_rate weight_decay. 0

@@ -65,21 +65,22 @@ class Trainer(Handle):
             only run_batch is used.
         batch: rows of a step. Default 256.
         seed: of noise, data and all else that is drawn. Default 0.
-        times: how t is drawn, a Times. Default uniformly.
+        times: how t is drawn, a Times. Default uniformly, stratified.
         loss: a Loss. Default the mean square.
         coupling: which noise is paired with which data, a Coupling. Default independent.
         condition_dropout: share of rows that are trained under the null condition, where the model
             accepts it. Default 0.1.
-        rate: factor of the optimizer's learning rate, a Rate. Default as the preset has it.
+        rate: factor of the optimizer's learning rate, a Rate. Default Rate(), a cosine.
         steps: length of the rate's schedule where that has none. Default 10000.
-        clip_norm: the gradient is scaled to this norm where its own is larger. Default never.
+        clip_norm: the gradient is scaled to this norm where its own is larger. Default 1; 0: never.
         average_decay: d of the moving average of parameters, average += (1 - d) (parameters -
-            average) after each step, with a smaller d in the first ones. Default no average.
+            average) after each step, with a smaller d in the first ones. Default 0.999; 0: no average.
         publish: which parameters the model gets: 'present', 'average', or 'best', those that had
-            the least validation loss.
+            the least validation loss. Default 'average'.
         accumulate: batches whose mean gradient makes a step of run. Default 1.
         validation: a Validation. Default none.
-        preset: 'recommended', or 'plain', which never changes.
+        preset: 'recommended', whose defaults are these, or 'plain', which never changes: uniform times,
+            a constant rate, no clipping and no average.
 
     One thread at a time; a second one waits.
     """
