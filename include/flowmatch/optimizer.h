@@ -17,7 +17,7 @@ typedef struct fmatch_optimizer fmatch_optimizer;
 typedef struct fmatch_adam_config {
     uint32_t struct_size; /**< written by init */
     uint32_t flags;       /**< 0 */
-    double learning_rate; /**< 0 to 3.4e38. Default 5e-3. */
+    double learning_rate; /**< 0 to 3.4e38. Default 5e-3, which fits a rate that falls. */
     double beta1;         /**< decay of the first moment, in [0, 1). Default 0.9. */
     double beta2;         /**< decay of the second moment, in [0, 1). Default 0.999. */
     double epsilon; /**< 1.2e-38 to 3.4e38, added to the root of the second moment. Default 1e-8. */

@@ -67,9 +67,8 @@ typedef struct fmatch_trainer_config {
     uint32_t struct_size; /**< written by init */
     int32_t batch;        /**< rows of a step, 1 to 2^24. Default 256. */
     uint64_t seed;        /**< of noise, data, times and all else that is drawn. Default 0. */
-    /** How t is drawn; NULL: uniformly, not stratified. Default uniformly, stratified. */
-    const fmatch_time_config *time;
-    const fmatch_loss_config *loss;         /**< NULL: the mean square */
+    const fmatch_time_config *time; /**< how t is drawn; NULL: uniformly. Default stratified. */
+    const fmatch_loss_config *loss; /**< NULL: the mean square */
     const fmatch_coupling_config *coupling; /**< NULL: independent noise and data */
     /**
      * Share of rows that are trained under the null condition, 0 to 1, where the model accepts it.
@@ -78,12 +77,13 @@ typedef struct fmatch_trainer_config {
     double condition_dropout;
     /**
      * Factor of the optimizer's learning rate, a function of the trainer's step; NULL: 1. Default
-     * COSINE, as init writes it.
+     * what fmatch_rate_config_init gives: a cosine with a warm-up.
      */
     const fmatch_rate_config *rate;
     /**
-     * Length of the rate's schedule where rate->steps is 0; >= 1. Default 10000. It says nothing
-     * about how many steps are taken.
+     * Length of the rate's schedule where rate->steps is 0: the steps that will be taken in all; >=
+     * 1. Default 10000. It does not end the training, but a cosine is 0 from there on, and steps
+     * change nothing, which the log is warned of.
      */
     int64_t steps;
     /**

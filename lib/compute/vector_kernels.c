@@ -33,6 +33,15 @@
 #define INDEPENDENT_ITERATIONS
 #endif
 
+/* A short loop that is worth its length in code. */
+#if defined(__clang__)
+#define UNROLLED _Pragma("clang loop unroll(full)")
+#elif defined(__GNUC__)
+#define UNROLLED _Pragma("GCC unroll 10")
+#else
+#define UNROLLED
+#endif
+
 /* What several kernels share, once. */
 #if defined(__GNUC__)
 #define NOT_INLINED __attribute__((noinline))
@@ -566,17 +575,23 @@ static void add_scaled_kernel(int64_t n, const float *x, float scale, const floa
 /* Some columns at a time, whose sums stay in registers. */
 static void add_rows_kernel(int64_t n, int64_t columns, const float *x, float *sums)
 {
-    enum { TOGETHER = 32 };
+    typedef float part __attribute__((vector_size(32), aligned(4), may_alias));
+    enum { TOGETHER = 4 * (int)(sizeof(part) / sizeof(float)) };
     int64_t j = 0;
     for (; j + TOGETHER <= columns; j += TOGETHER) {
-        float sum[TOGETHER];
-        for (int k = 0; k < TOGETHER; k++)
-            sum[k] = sums[j + k];
-        for (int64_t i = 0; i < n; i++)
-            for (int k = 0; k < TOGETHER; k++)
-                sum[k] += x[i * columns + j + k];
-        for (int k = 0; k < TOGETHER; k++)
-            sums[j + k] = sum[k];
+        part *to = (part *)(sums + j);
+        part a = to[0], b = to[1], c = to[2], d = to[3];
+        for (int64_t i = 0; i < n; i++) {
+            const part *row = (const part *)(x + i * columns + j);
+            a += row[0];
+            b += row[1];
+            c += row[2];
+            d += row[3];
+        }
+        to[0] = a;
+        to[1] = b;
+        to[2] = c;
+        to[3] = d;
     }
     for (; j < columns; j++)
         for (int64_t i = 0; i < n; i++)
@@ -733,6 +748,7 @@ static inline void philox_10(uint32_t k0, uint32_t k1, lanes c[4])
 {
     const lanes none = {0};
     const lanes m0 = none + 0xD2511F53u, m1 = none + 0xCD9E8D57u;
+    UNROLLED
     for (int round = 0; round < 10; round++) {
         lanes p0 = multiply_words(c[0], m0);
         lanes p1 = multiply_words(c[2], m1);
@@ -767,6 +783,7 @@ static void fill_tile(uint64_t seed, uint32_t counter2, uint32_t counter3, uint6
         lanes odd[4] = {number + 1, (number + 1) >> 32, none + counter2, none + counter3};
         philox_10((uint32_t)seed, (uint32_t)(seed >> 32), even);
         philox_10((uint32_t)seed, (uint32_t)(seed >> 32), odd);
+        UNROLLED
         for (int j = 0; j < 4; j++) {
             lanes words = zip_words(even[j], odd[j]);
             memcpy(&t->word[j][i], &words, sizeof words);

@@ -150,9 +150,9 @@ static fmatch_status check_config(fmatch_time_config *c)
 
 static fmatch_status read_config(struct time_sampler *s, const fmatch_time_config *config)
 {
-    fmatch_time_config *c = &s->config; /* zeroed: uniform, of each row by itself */
     if (!config)
-        return FMATCH_OK;
+        return FMATCH_OK; /* zeros: independent and uniform */
+    fmatch_time_config *c = &s->config;
     RETURN_IF_FAILED(configuration_read(c, sizeof *c, sizeof *c, config, "time"));
     if (c->callbacks) {
         RETURN_IF_FAILED(configuration_read(&s->callbacks, sizeof s->callbacks, sizeof s->callbacks,
@@ -282,8 +282,11 @@ static void draw_stratified(const struct random_stream *stream, struct time_batc
         int64_t part[ROW_ORDER_BLOCK];
         const int64_t some = n - done < ROW_ORDER_BLOCK ? n - done : ROW_ORDER_BLOCK;
         row_order_find(FMATCH_ORDER_SHUFFLED, batch.rows, &parts.order, first + done, some, part);
-        for (int64_t i = 0; i < some; i++)
-            u[done + i] = in_part((part[i] + parts.turn) % batch.rows, batch.rows, u[done + i]);
+        for (int64_t i = 0; i < some; i++) {
+            const int64_t turned = part[i] + parts.turn; /* either is below the rows */
+            u[done + i] = in_part(turned < batch.rows ? turned : turned - batch.rows, batch.rows,
+                                  u[done + i]);
+        }
     }
 }
 

@@ -58,12 +58,14 @@ static int64_t permutation_apply(const struct permutation *p, int64_t index)
 static void find_shuffled(int64_t stored, const struct random_stream *stream, int64_t first_row,
                           int64_t n, int64_t *indices)
 {
-    struct permutation p = permutation_of_epoch(stream, stored, first_row / stored);
-    for (int64_t i = 0; i < n; i++) {
-        const int64_t row = first_row + i;
-        if (i > 0 && row % stored == 0)
-            p = permutation_of_epoch(stream, stored, row / stored);
-        indices[i] = permutation_apply(&p, row % stored);
+    int64_t epoch = first_row / stored, index = first_row % stored;
+    struct permutation p = permutation_of_epoch(stream, stored, epoch);
+    for (int64_t i = 0; i < n; i++, index++) {
+        if (index == stored) {
+            index = 0;
+            p = permutation_of_epoch(stream, stored, ++epoch);
+        }
+        indices[i] = permutation_apply(&p, index);
     }
 }
 

@@ -146,6 +146,13 @@ void rate_destroy(struct rate *rate)
 
 /* ---- factors ---- */
 
+int64_t rate_end(const struct rate *rate)
+{
+    const fmatch_rate_config *c = &rate->config;
+    const bool ends = c->kind == FMATCH_RATE_COSINE || c->kind == FMATCH_RATE_POLYNOMIAL;
+    return ends && c->end == 0.0 ? c->steps : INT64_MAX;
+}
+
 static fmatch_status factor_of_user(const fmatch_rate_callbacks *c, int64_t step, double *factor)
 {
     *factor = NAN; /* what is not written shall be noticed */

@@ -20,6 +20,9 @@ void rate_give_up(const fmatch_rate_config *config);
 /* Accepts a zeroed one. */
 void rate_destroy(struct rate *rate);
 
+/* The step from which on the factor is 0; INT64_MAX: none. */
+int64_t rate_end(const struct rate *rate);
+
 /* Factor of a step, which counts from 0. Fails only as a user's function does. */
 fmatch_status rate_evaluate(const struct rate *rate, int64_t step, double *factor);
 

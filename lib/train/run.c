@@ -1,4 +1,5 @@
 /* Steps on drawn rows. */
+#include "base/log.h"
 #include "base/status.h"
 #include "train/reporter.h"
 #include "train/step.h"
@@ -36,6 +37,17 @@ static fmatch_status train(fmatch_trainer *trainer, int64_t steps, struct report
     return run_steps(trainer, steps, reporter);
 }
 
+/* Steps that change nothing are seldom meant. */
+static void judge_steps(const fmatch_trainer *trainer, int64_t steps)
+{
+    const int64_t end = rate_end(&trainer->settings.rate), last = trainer->training.steps + steps;
+    if (last > end)
+        log_write(&trainer->model->context->log, FMATCH_LOG_WARNING,
+                  "the learning rate is 0 from step %lld on, where its schedule ends, and the run "
+                  "goes to step %lld; set the trainer's steps to those of the whole training",
+                  (long long)end, (long long)last);
+}
+
 static fmatch_status run(fmatch_trainer *trainer, int64_t steps, const fmatch_progress *progress)
 {
     const int64_t rows = (int64_t)trainer->batch * trainer->accumulate;
@@ -46,6 +58,7 @@ static fmatch_status run(fmatch_trainer *trainer, int64_t steps, const fmatch_pr
     RETURN_IF_FAILED(reporter_begin(&reporter, progress, steps));
     if (steps == 0)
         return FMATCH_OK;
+    judge_steps(trainer, steps);
     RETURN_IF_FAILED(step_reserve(trainer, steps));
     RETURN_IF_FAILED(parameter_store_reserve(&trainer->model->store));
 

@@ -378,6 +378,55 @@ static void schedule_is_destroyed_once(void **state)
     destroy_training(&t);
 }
 
+/* ---- the warning ---- */
+
+struct heard {
+    int32_t messages;
+    char last[256];
+};
+
+static void hear(void *user, int32_t level, const char *message)
+{
+    struct heard *heard = user;
+    heard->messages += level == FMATCH_LOG_WARNING;
+    snprintf(heard->last, sizeof heard->last, "%s", message);
+}
+
+static void steps_that_change_nothing_are_told_to_the_log(void **state)
+{
+    (void)state;
+    struct heard heard = {0};
+    const fmatch_log_sink sink = {.struct_size = sizeof sink, .write = hear, .user = &heard};
+    fmatch_context_config config;
+    fmatch_context_config_init(&config);
+    config.log = &sink;
+    fmatch_context *context;
+    expect_ok(fmatch_context_create(&context, &config));
+    static const struct {
+        int32_t kind;
+        double end;
+        int32_t messages;
+    } cases[] = {{FMATCH_RATE_COSINE, 0, 1},
+                 {FMATCH_RATE_COSINE, 0.1, 0},
+                 {FMATCH_RATE_POLYNOMIAL, 0, 1},
+                 {FMATCH_RATE_CONSTANT, 0, 0}};
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        fmatch_rate_config rate = rate_of(cases[i].kind, 12, 0);
+        rate.end = cases[i].end;
+        heard.messages = 0;
+        struct training t = train_with(context, &rate, FMATCH_OK);
+        expect_ok(fmatch_trainer_run(t.trainer, 12, NULL));
+        assert_int_equal(heard.messages, 0);
+        expect_ok(fmatch_trainer_run(t.trainer, 3, NULL));
+        assert_int_equal(heard.messages, cases[i].messages);
+        if (cases[i].messages)
+            expect_that(strstr(heard.last, "step 12") && strstr(heard.last, "step 15"), "%s",
+                        heard.last);
+        destroy_training(&t);
+    }
+    fmatch_context_destroy(&context);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -390,6 +439,7 @@ int main(void)
         world_test(failing_schedule_leaves_the_parameters),
         world_test(schedule_may_change_the_rate),
         world_test(schedule_is_destroyed_once),
+        cmocka_unit_test(steps_that_change_nothing_are_told_to_the_log),
     };
     return cmocka_run_group_tests_name("rate", tests, NULL, NULL);
 }

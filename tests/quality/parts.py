@@ -3,6 +3,7 @@ import statistics
 
 import numpy as np
 
+import defaults
 import flowmatch as fm
 import peers_of_assignment
 import post
@@ -189,4 +190,4 @@ def legal(quick):
 
 
 PARTS = {"assignment": assignment, "path_energy": path_energy, "conditions": conditions, "legal": legal,
-         "post": post.post, "digits": real_data.digits, "faithful": real_data.faithful}
+         "post": post.post, "defaults": defaults.defaults, "digits": real_data.digits, "faithful": real_data.faithful}

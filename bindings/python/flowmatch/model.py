@@ -136,8 +136,8 @@ class Model(Handle):
             preset: 'recommended', or 'plain', which never changes: no zero_output and no baseline.
             data: what the model will be trained on, a Source or rows [n, dim], whose moments, and
                 those of its conditions, are measured.
-            baseline: what the network's output is added to: 'gaussian' where not given, the prediction
-                that is exact for Gaussian data, or 'none'.
+            baseline: what the network's output is added to: 'gaussian' where not given, the
+                prediction that is exact for Gaussian data, or 'none'.
         """
         context = context or default_context()
         if data is not None and not isinstance(data, Source):

@@ -70,13 +70,14 @@ class Trainer(Handle):
         coupling: which noise is paired with which data, a Coupling. Default independent.
         condition_dropout: share of rows that are trained under the null condition, where the model
             accepts it. Default 0.1.
-        rate: factor of the optimizer's learning rate, a Rate. Default Rate(), a cosine.
-        steps: length of the rate's schedule where that has none. Default 10000.
-        clip_norm: the gradient is scaled to this norm where its own is larger. Default 1; 0: never.
+        rate: factor of the optimizer's learning rate, a Rate. Default a cosine with a warm-up.
+        steps: length of the rate's schedule where that has none: the steps that will be taken in all,
+            after which a cosine is 0. Default 10000.
+        clip_norm: the gradient is scaled to this norm where its own is larger; 0: never. Default 1.
         average_decay: d of the moving average of parameters, average += (1 - d) (parameters -
-            average) after each step, with a smaller d in the first ones. Default 0.999; 0: no average.
-        publish: which parameters the model gets: 'present', 'average', or 'best', those that had
-            the least validation loss. Default 'average'.
+            average) after each step, with a smaller d in the first ones; 0: no average. Default 0.999.
+        publish: which parameters the model gets: 'average' where not given, 'present', or 'best',
+            those that had the least validation loss.
         accumulate: batches whose mean gradient makes a step of run. Default 1.
         validation: a Validation. Default none.
         preset: 'recommended', whose defaults are these, or 'plain', which never changes: uniform times,
