@@ -203,8 +203,9 @@ extern "C" {
 #define fmatch_mlp_config_init(config)                                                             \
     fmatch_mlp_config_init_preset((config), FMATCH_PRESET_RECOMMENDED)
 /**
- * Fill in the values of a named preset, an fmatch_preset. PLAIN: two hidden layers of 64, GELU, no
- * baseline. Another number writes a struct_size of 0, which create refuses.
+ * Fill in the values of a named preset, an fmatch_preset. PLAIN: two hidden layers of 64, GELU, an
+ * output layer that begins as the others, no baseline. Another number writes a struct_size of 0,
+ * which create refuses.
  */
 #define fmatch_mlp_config_init_preset(config, preset)                                              \
     fmatch_mlp_config_init_sized((config), sizeof *(config), (preset))
