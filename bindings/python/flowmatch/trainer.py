@@ -81,7 +81,8 @@ class Trainer(Handle):
             those that had the least validation loss.
         accumulate: batches whose mean gradient makes a step of run. Default 1.
         validation: a Validation. Default none.
-        preset: 'recommended', or 'plain', which never changes.
+        preset: 'recommended', whose defaults are these, or 'plain', which never changes: times
+            that are not stratified, a constant rate, no clipping and no average.
 
     One thread at a time; a second one waits.
     """
