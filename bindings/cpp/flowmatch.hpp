@@ -1005,6 +1005,42 @@ class model : public detail::owner<fmatch_model, fmatch_model_destroy>
         return v;
     }
 
+    /**
+     * The divergence [n] of v, the trace of dv/dx, exactly without a configuration; v [n, dim] and
+     * standard_error [n] where they are not null.
+     */
+    void evaluate_divergence(std::int64_t n, const float *x, const float *t, double *divergence,
+                             const fmatch_divergence_config *config = nullptr,
+                             const float *condition = nullptr, std::int64_t first_row = 0,
+                             float *v = nullptr, double *standard_error = nullptr) const
+    {
+        detail::check(fmatch_model_evaluate_divergence(get(), config, n, x, t, condition, first_row,
+                                                       v, divergence, standard_error));
+    }
+
+    std::vector<double>
+    evaluate_divergence(const std::vector<float> &x, const std::vector<float> &t,
+                        const fmatch_divergence_config *config = nullptr,
+                        const std::vector<float> &condition = std::vector<float>()) const
+    {
+        std::vector<double> values = detail::room<double>(rows_of(x, t), 1);
+        evaluate_divergence(rows_of(x, t), x.data(), t.data(), values.data(), config,
+                            detail::conditions_in(condition, rows_of(x, t), condition_dim()));
+        return values;
+    }
+
+    /** The gradient [n, dim] of log p_t(x) that the velocity means. */
+    std::vector<float>
+    evaluate_score(const std::vector<float> &x, const std::vector<float> &t,
+                   const std::vector<float> &condition = std::vector<float>()) const
+    {
+        std::vector<float> score = detail::room<float>(rows_of(x, t), dim());
+        detail::check(fmatch_model_evaluate_score(
+            get(), rows_of(x, t), x.data(), t.data(),
+            detail::conditions_in(condition, rows_of(x, t), condition_dim()), score.data()));
+        return score;
+    }
+
     /** log p_t(x) [n] of a closed-form model. */
     void evaluate_log_density(std::int64_t n, const float *x, const float *t,
                               double *log_density) const

@@ -27,6 +27,7 @@
 
 #include "context.h"
 #include "coupling.h"
+#include "divergence.h"
 #include "loss.h"
 #include "metrics.h"
 #include "model.h"
