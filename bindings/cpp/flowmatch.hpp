@@ -370,6 +370,20 @@ struct trainer_config : fmatch_trainer_config {
     }
 };
 
+struct divergence_config : fmatch_divergence_config {
+    divergence_config()
+    {
+        fmatch_divergence_config_init(static_cast<fmatch_divergence_config *>(this));
+    }
+};
+
+struct likelihood_config : fmatch_likelihood_config {
+    likelihood_config()
+    {
+        fmatch_likelihood_config_init(static_cast<fmatch_likelihood_config *>(this));
+    }
+};
+
 struct sampler_config : fmatch_sampler_config {
     explicit sampler_config(std::int32_t preset = FMATCH_PRESET_RECOMMENDED)
     {
@@ -1448,6 +1462,42 @@ class sampler : public detail::owner<fmatch_sampler, fmatch_sampler_destroy>
 
     std::int32_t dim_, condition_dim_;
 };
+
+/** Samples, and their log-density. */
+struct weighed_samples {
+    std::vector<float> x;            /**< [n, dim] */
+    std::vector<double> log_density; /**< [n] */
+};
+
+/** log p_t(x) [n] of points x [n, dim]; an empty condition is none, or the null condition. */
+inline std::vector<double>
+evaluate_log_density(const model &field, const std::vector<float> &x,
+                     const fmatch_likelihood_config &config = likelihood_config(),
+                     const std::vector<float> &condition = std::vector<float>())
+{
+    const std::int64_t n = detail::rows_in("x", x.size(), field.dim());
+    std::vector<double> values = detail::room<double>(n, 1);
+    detail::check(
+        fmatch_likelihood_evaluate(field.get(), &config, n, x.data(),
+                                   detail::conditions_in(condition, n, field.condition_dim()), 0,
+                                   values.data(), nullptr, nullptr));
+    return values;
+}
+
+/** n samples at config.t, with their log-density. */
+inline weighed_samples
+draw_with_log_density(const model &field, std::uint64_t seed, std::int64_t first_row,
+                      std::int64_t n, const fmatch_likelihood_config &config = likelihood_config(),
+                      const std::vector<float> &condition = std::vector<float>())
+{
+    weighed_samples drawn;
+    drawn.x = detail::room<float>(n, field.dim());
+    drawn.log_density = detail::room<double>(n, 1);
+    detail::check(fmatch_likelihood_draw(field.get(), &config, seed, first_row, n,
+                                         detail::conditions_in(condition, n, field.condition_dim()),
+                                         drawn.x.data(), drawn.log_density.data(), nullptr));
+    return drawn;
+}
 
 /** A point on a path, and the velocity there. */
 struct path_point {

@@ -28,6 +28,7 @@
 #include "context.h"
 #include "coupling.h"
 #include "divergence.h"
+#include "likelihood.h"
 #include "loss.h"
 #include "metrics.h"
 #include "model.h"

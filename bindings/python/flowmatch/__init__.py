@@ -24,6 +24,7 @@ from ._errors import (ArgumentError, CallbackError, CancelledError, FileError, F
 from ._library import PATH as library_path
 from ._library import library as _library_functions
 from .context import Context, build_info, default_context, set_blas_threads
+from .likelihood import Likelihood, LogDensity
 from .model import DivergenceEstimate, Model, Parameters
 from .optimizer import SGD, Adam, Optimizer
 from .sampler import Sampler
@@ -35,9 +36,9 @@ __version__ = _library_functions.fmatch_version_get_text().decode()
 
 __all__ = ['Adam', 'ArgumentError', 'CallbackError', 'CancelledError', 'Context', 'Coupling',
            'Divergence', 'DivergenceEstimate', 'FileError', 'FileFormatError', 'FileVersionError',
-           'FlowmatchError', 'Generator', 'Loss', 'Model', 'NotFiniteError', 'Optimizer',
-           'OutOfMemoryError', 'Pairs', 'Parameters', 'Path', 'Progress', 'Rate', 'Rows', 'SGD',
-           'Sampler', 'Schedule', 'ShapeError', 'Source', 'StateError', 'StepLimitError',
-           'StructSizeError', 'Times', 'Trainer', 'TrainerInfo', 'UnsupportedError', 'Validation',
-           'build_info', 'default_context', 'library_path', 'metrics', 'set_blas_threads',
-           'transport']
+           'FlowmatchError', 'Generator', 'Likelihood', 'LogDensity', 'Loss', 'Model',
+           'NotFiniteError', 'Optimizer', 'OutOfMemoryError', 'Pairs', 'Parameters', 'Path',
+           'Progress', 'Rate', 'Rows', 'SGD', 'Sampler', 'Schedule', 'ShapeError', 'Source',
+           'StateError', 'StepLimitError', 'StructSizeError', 'Times', 'Trainer', 'TrainerInfo',
+           'UnsupportedError', 'Validation', 'build_info', 'default_context', 'library_path',
+           'metrics', 'set_blas_threads', 'transport']

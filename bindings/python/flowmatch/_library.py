@@ -27,6 +27,7 @@ PAIR = CFUNCTYPE(c_int32, c_void_p, c_void_p, c_int64, c_int32, c_void_p, c_void
 RATE = CFUNCTYPE(c_int32, c_void_p, c_int64, POINTER(c_double))
 JACOBIAN_VECTOR = CFUNCTYPE(c_int32, c_void_p, c_int64, c_void_p, c_void_p, c_void_p, c_void_p,
                             c_void_p, c_void_p)
+LOG_DENSITY = CFUNCTYPE(c_int32, c_void_p, c_int64, c_void_p, c_void_p)
 EVALUATE = CFUNCTYPE(c_int32, c_void_p, c_int64, c_void_p, c_void_p, c_void_p, c_void_p)
 
 #: What the library may call after the call that handed it over.
@@ -259,6 +260,17 @@ class SamplerConfig(Structure):
                 ('guidance', c_int32), ('flags', c_uint32)]
 
 
+class DensityCallbacks(Structure):
+    _fields_ = [('struct_size', c_uint32), ('flags', c_uint32), ('log_density', LOG_DENSITY),
+                ('user', c_void_p)]
+
+
+class LikelihoodConfig(Structure):
+    _fields_ = [('struct_size', c_uint32), ('solver', c_int32), ('steps', c_int64),
+                ('t', c_double), ('divergence', POINTER(DivergenceConfig)),
+                ('base', POINTER(DensityCallbacks))]
+
+
 class MmdConfig(Structure):
     _fields_ = [('struct_size', c_uint32), ('estimator', c_int32), ('sigmas', DOUBLES),
                 ('count', c_int32), ('flags', c_uint32)]
@@ -318,6 +330,8 @@ STRUCTS = {
     'fmatch_progress': ProgressCallbacks,
     'fmatch_batch': Batch,
     'fmatch_sampler_config': SamplerConfig,
+    'fmatch_density_callbacks': DensityCallbacks,
+    'fmatch_likelihood_config': LikelihoodConfig,
     'fmatch_mmd_config': MmdConfig,
     'fmatch_semidiscrete_config': SemidiscreteConfig,
     'fmatch_semidiscrete_info': SemidiscreteInfo,
@@ -470,6 +484,12 @@ FUNCTIONS: Dict[str, List[Any]] = {
     'fmatch_transport_solve_sinkhorn': [STATUS, HANDLE, c_int64, c_int64, DOUBLES, DOUBLES, DOUBLES,
                                         POINTER(SinkhornConfig), DOUBLES, DOUBLES, DOUBLES,
                                         POINTER(SinkhornInfo)],
+
+    'fmatch_likelihood_config_init_sized': [None, POINTER(LikelihoodConfig), c_size_t],
+    'fmatch_likelihood_draw': [STATUS, HANDLE, POINTER(LikelihoodConfig), c_uint64, c_int64, c_int64,
+                               FLOATS, FLOATS, DOUBLES, DOUBLES],
+    'fmatch_likelihood_evaluate': [STATUS, HANDLE, POINTER(LikelihoodConfig), c_int64, FLOATS, FLOATS,
+                                   c_int64, DOUBLES, DOUBLES, FLOATS],
 
     'fmatch_metrics_evaluate_energy_distance': [STATUS, c_int32, c_int64, FLOATS, c_int64, FLOATS,
                                                 DOUBLES],
