@@ -24,8 +24,9 @@ typedef struct fmatch_density_callbacks {
  *
  *   log p_t(x_t) = log p_0(x_0) - integral from 0 to t of (div v)(x_s, s) ds,
  *
- * which a solver follows together with x. x and the integral are kept in double; everything is in
- * the units of the data, so that standardisation is counted in.
+ * x is followed by a solver, and the divergence taken once a step, where the step begins, and at
+ * the end; its integral is Gregory's, of order 6 in the step. x and the integral are kept in
+ * double; everything is in the units of the data, so that standardisation is counted in.
  */
 typedef struct fmatch_likelihood_config {
     uint32_t struct_size; /**< written by init */
