@@ -6,6 +6,7 @@
 #include "model/model.h"
 
 #include <math.h>
+#include <stdio.h>
 
 void fmatch_divergence_config_init_sized(fmatch_divergence_config *config, size_t size)
 {
@@ -13,16 +14,25 @@ void fmatch_divergence_config_init_sized(fmatch_divergence_config *config, size_
     configuration_write(config, size, &recommended, sizeof recommended);
 }
 
+static const char *field_of(const char *name, const char *field, char text[64])
+{
+    snprintf(text, 64, "%s->%s", name, field);
+    return text;
+}
+
 static fmatch_status read_config(fmatch_divergence_config *c, const char *name,
                                  const fmatch_divergence_config *config)
 {
     RETURN_IF_FAILED(configuration_read(c, sizeof *c, sizeof *c, config, name));
     const struct interval unit = {.lowest = 0.0, .highest = 1.0};
-    CHECK_RANGE("divergence: method", c->method, FMATCH_DIVERGENCE_EXACT,
+    char field[64];
+    CHECK_RANGE(field_of(name, "method", field), c->method, FMATCH_DIVERGENCE_EXACT,
                 FMATCH_DIVERGENCE_HUTCHINSON);
-    CHECK_RANGE("divergence: probe", c->probe, FMATCH_PROBE_RADEMACHER, FMATCH_PROBE_GAUSSIAN);
-    CHECK_RANGE("divergence: probes", c->probes, 1, 65536);
-    return configuration_check_double("divergence: finite_difference", c->finite_difference, unit);
+    CHECK_RANGE(field_of(name, "probe", field), c->probe, FMATCH_PROBE_RADEMACHER,
+                FMATCH_PROBE_GAUSSIAN);
+    CHECK_RANGE(field_of(name, "probes", field), c->probes, 1, 65536);
+    return configuration_check_double(field_of(name, "finite_difference", field),
+                                      c->finite_difference, unit);
 }
 
 fmatch_status divergence_method_read(struct divergence_method *method,

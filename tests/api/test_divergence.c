@@ -542,7 +542,7 @@ static void settings_out_of_range_are_named(void **state)
     c.finite_difference = NAN;
     expect_status(fmatch_model_evaluate_divergence(model, &c, 1, x, t, NULL, 0, NULL, &d, NULL),
                   FMATCH_ERROR_ARGUMENT);
-    expect_detail("finite_difference");
+    expect_detail("config->finite_difference", "nan");
     c = hutchinson(0, 2, 0);
     c.struct_size = 3;
     expect_status(fmatch_model_evaluate_divergence(model, &c, 1, x, t, NULL, 0, NULL, &d, NULL),

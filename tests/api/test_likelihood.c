@@ -473,7 +473,7 @@ static void settings_out_of_range_are_named(void **state)
                  {"config->t", config_with(0, 5, 0)},
                  {"config->t", config_with(0, 5, 1.01)},
                  {"config->t", config_with(0, 5, NAN)},
-                 {"method", config_with(0, 5, 1)},
+                 {"config->divergence->method", config_with(0, 5, 1)},
                  {"config->base->log_density", config_with(0, 5, 1)}};
     wrong[7].config.divergence = &d;
     wrong[8].config.base = &none;
