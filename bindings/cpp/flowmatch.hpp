@@ -370,6 +370,20 @@ struct trainer_config : fmatch_trainer_config {
     }
 };
 
+struct divergence_config : fmatch_divergence_config {
+    divergence_config()
+    {
+        fmatch_divergence_config_init(static_cast<fmatch_divergence_config *>(this));
+    }
+};
+
+struct likelihood_config : fmatch_likelihood_config {
+    likelihood_config()
+    {
+        fmatch_likelihood_config_init(static_cast<fmatch_likelihood_config *>(this));
+    }
+};
+
 struct sampler_config : fmatch_sampler_config {
     explicit sampler_config(std::int32_t preset = FMATCH_PRESET_RECOMMENDED)
     {
@@ -1005,6 +1019,42 @@ class model : public detail::owner<fmatch_model, fmatch_model_destroy>
         return v;
     }
 
+    /**
+     * The divergence [n] of v, the trace of dv/dx, exactly without a configuration; v [n, dim] and
+     * standard_error [n] where they are not null.
+     */
+    void evaluate_divergence(std::int64_t n, const float *x, const float *t, double *divergence,
+                             const fmatch_divergence_config *config = nullptr,
+                             const float *condition = nullptr, std::int64_t first_row = 0,
+                             float *v = nullptr, double *standard_error = nullptr) const
+    {
+        detail::check(fmatch_model_evaluate_divergence(get(), config, n, x, t, condition, first_row,
+                                                       v, divergence, standard_error));
+    }
+
+    std::vector<double>
+    evaluate_divergence(const std::vector<float> &x, const std::vector<float> &t,
+                        const fmatch_divergence_config *config = nullptr,
+                        const std::vector<float> &condition = std::vector<float>()) const
+    {
+        std::vector<double> values = detail::room<double>(rows_of(x, t), 1);
+        evaluate_divergence(rows_of(x, t), x.data(), t.data(), values.data(), config,
+                            detail::conditions_in(condition, rows_of(x, t), condition_dim()));
+        return values;
+    }
+
+    /** The gradient [n, dim] of log p_t(x) that the velocity means. */
+    std::vector<float>
+    evaluate_score(const std::vector<float> &x, const std::vector<float> &t,
+                   const std::vector<float> &condition = std::vector<float>()) const
+    {
+        std::vector<float> score = detail::room<float>(rows_of(x, t), dim());
+        detail::check(fmatch_model_evaluate_score(
+            get(), rows_of(x, t), x.data(), t.data(),
+            detail::conditions_in(condition, rows_of(x, t), condition_dim()), score.data()));
+        return score;
+    }
+
     /** log p_t(x) [n] of a closed-form model. */
     void evaluate_log_density(std::int64_t n, const float *x, const float *t,
                               double *log_density) const
@@ -1428,6 +1478,42 @@ class sampler : public detail::owner<fmatch_sampler, fmatch_sampler_destroy>
 
     std::int32_t dim_, condition_dim_;
 };
+
+/** Samples, and their log-density. */
+struct weighed_samples {
+    std::vector<float> x;            /**< [n, dim] */
+    std::vector<double> log_density; /**< [n] */
+};
+
+/** log p_t(x) [n] of points x [n, dim]; an empty condition is none, or the null condition. */
+inline std::vector<double>
+evaluate_log_density(const model &field, const std::vector<float> &x,
+                     const fmatch_likelihood_config &config = likelihood_config(),
+                     const std::vector<float> &condition = std::vector<float>())
+{
+    const std::int64_t n = detail::rows_in("x", x.size(), field.dim());
+    std::vector<double> values = detail::room<double>(n, 1);
+    detail::check(
+        fmatch_likelihood_evaluate(field.get(), &config, n, x.data(),
+                                   detail::conditions_in(condition, n, field.condition_dim()), 0,
+                                   values.data(), nullptr, nullptr));
+    return values;
+}
+
+/** n samples at config.t, with their log-density. */
+inline weighed_samples
+draw_with_log_density(const model &field, std::uint64_t seed, std::int64_t first_row,
+                      std::int64_t n, const fmatch_likelihood_config &config = likelihood_config(),
+                      const std::vector<float> &condition = std::vector<float>())
+{
+    weighed_samples drawn;
+    drawn.x = detail::room<float>(n, field.dim());
+    drawn.log_density = detail::room<double>(n, 1);
+    detail::check(fmatch_likelihood_draw(field.get(), &config, seed, first_row, n,
+                                         detail::conditions_in(condition, n, field.condition_dim()),
+                                         drawn.x.data(), drawn.log_density.data(), nullptr));
+    return drawn;
+}
 
 /** A point on a path, and the velocity there. */
 struct path_point {

@@ -27,6 +27,8 @@
 
 #include "context.h"
 #include "coupling.h"
+#include "divergence.h"
+#include "likelihood.h"
 #include "loss.h"
 #include "metrics.h"
 #include "model.h"

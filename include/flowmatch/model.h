@@ -162,6 +162,13 @@ typedef struct fmatch_velocity_callbacks {
     void *user;
     int32_t condition_dim;  /**< columns of a condition, 0 to 65536 */
     int32_t null_condition; /**< an fmatch_null_condition */
+    /**
+     * Or NULL. Write v, as evaluate does, and ju [n, dim], the derivative of v along the direction
+     * u [n, dim]: (dv/dx) u for each row. For divergences, which without it take differences of
+     * evaluate.
+     */
+    int32_t (*jacobian_vector)(void *user, int64_t n, const float *x, const float *t,
+                               const float *condition, const float *u, float *v, float *ju);
 } fmatch_velocity_callbacks;
 
 /** One named array of parameters, as PyTorch lays it out. */

@@ -35,13 +35,14 @@ void matmul_forward(const struct matmul *m, const struct matmul_weight *w, const
 {
     if (!m->kernels) {
         blas_nt(n, w->out, w->in, x, w->values, z);
-        add_bias(n, w->out, bias, z);
+        if (bias)
+            add_bias(n, w->out, bias, z);
         return;
     }
     if (w->out <= THIN_OUT) {
         for (int32_t j = 0; j < w->out; j++)
-            m->kernels->dot(n, w->in, x, w->in, w->values + (int64_t)j * w->in, bias[j], z + j,
-                            w->out);
+            m->kernels->dot(n, w->in, x, w->in, w->values + (int64_t)j * w->in,
+                            bias ? bias[j] : 0.0f, z + j, w->out);
         return;
     }
     const struct product p = {.rows = n,

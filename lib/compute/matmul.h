@@ -20,7 +20,7 @@ int64_t matmul_packed_size(const struct matmul *m, int32_t out, int32_t in);
 void matmul_pack(const struct matmul *m, int32_t out, int32_t in, const float *values,
                  float *packed);
 
-/* z [n, out] = x [n, in] W^T + bias [out]. */
+/* z [n, out] = x [n, in] W^T + bias [out]; bias NULL: 0. */
 void matmul_forward(const struct matmul *m, const struct matmul_weight *w, const float *bias,
                     int64_t n, const float *x, float *z);
 

@@ -171,8 +171,9 @@ static void spread(int32_t n, struct coefficients *c)
     }
 }
 
-fmatch_status baseline_take_off(const struct baseline *b, int64_t n, const float *t, const float *x,
-                                float *seen, float *rest)
+/* With `slope`, without what does not depend on x. */
+static fmatch_status take_off(const struct baseline *b, int64_t n, const float *t, const float *x,
+                              bool slope, float *seen, float *rest)
 {
     const int32_t dim = b->dim;
     for (int64_t first = 0; first < n; first += AT_ONCE) {
@@ -188,10 +189,28 @@ fmatch_status baseline_take_off(const struct baseline *b, int64_t n, const float
             compute_coefficients(&b->column[j], one ? 1 : rows, &s, &w, &c);
             if (one)
                 spread(rows, &c);
+            if (slope)
+                memset(c.mean, 0, sizeof c.mean), memset(c.offset, 0, sizeof c.offset);
             take_off_columns(&c, rows, dim, columns, x + offset, seen + offset, rest + offset);
         }
     }
     return FMATCH_OK;
+}
+
+fmatch_status baseline_take_off(const struct baseline *b, int64_t n, const float *t, const float *x,
+                                float *seen, float *rest)
+{
+    return take_off(b, n, t, x, false, seen, rest);
+}
+
+fmatch_status baseline_slopes(const struct baseline *b, int64_t n, const float *t, float *seen,
+                              float *rest)
+{
+    for (int64_t i = 0; i < n * b->dim; i++) {
+        seen[i] = 1.0f;
+        rest[i] = 0.0f;
+    }
+    return take_off(b, n, t, seen, true, seen, rest);
 }
 
 void baseline_scale(const struct baseline *b, int64_t n, float *values)

@@ -49,6 +49,11 @@ void baseline_destroy(struct baseline *baseline, const fmatch_allocator *allocat
 fmatch_status baseline_take_off(const struct baseline *baseline, int64_t n, const float *t,
                                 const float *x, float *seen, float *rest);
 
+/* The derivatives of what baseline_take_off writes with respect to x, column by column: of what the
+ * network sees, and of the rest. */
+fmatch_status baseline_slopes(const struct baseline *baseline, int64_t n, const float *t,
+                              float *seen, float *rest);
+
 /* Output of the network into the units of the prediction, or a gradient back. */
 void baseline_scale(const struct baseline *baseline, int64_t n, float *values);
 

@@ -3,8 +3,10 @@
 
 #include "base/configuration.h"
 #include "base/status.h"
+#include "model/divergence.h"
 #include "source/normal_source.h"
 
+#include <math.h>
 #include <string.h>
 
 /* The user's functions, which copies of the model share. */
@@ -39,6 +41,103 @@ static fmatch_status callback_evaluate(const fmatch_model *model,
     return status_of_callback("evaluate", code);
 }
 
+/* ---- divergence ---- */
+
+/* A direction for each of n rows, and the derivative along it; [n, dim] each but step [n]. */
+struct directions {
+    float *u, *ju, *above, *step;
+};
+
+enum { DIRECTION_ARRAYS = 4 };
+
+static int64_t callback_diverge_size(const fmatch_model *model, int64_t n)
+{
+    return (DIRECTION_ARRAYS * n * model->dim + 15) / 16 * 16;
+}
+
+/* A power of two times the step that was asked for, so that x + step rounds as little as it can. */
+static float step_at(int32_t dim, const float *x, double step)
+{
+    double largest = 1.0;
+    for (int32_t j = 0; j < dim; j++)
+        largest = fmax(largest, fabs((double)x[j]));
+    int exponent;
+    const double fraction = frexp(largest, &exponent);
+    return (float)ldexp(step, fraction == 0.5 ? exponent - 1 : exponent);
+}
+
+static fmatch_status evaluate_beside(const fmatch_model *model, const struct model_rows *rows,
+                                     const struct directions *d, float sign, float *v)
+{
+    const int32_t dim = model->dim;
+    float *x = d->above;
+    for (int64_t k = 0; k < rows->n * dim; k++)
+        x[k] = rows->x[k] + sign * d->step[k / dim] * d->u[k];
+    struct model_rows beside = *rows;
+    beside.x = x;
+    return callback_evaluate(model, NULL, NULL, &beside, v);
+}
+
+static fmatch_status differentiate(const fmatch_model *model, const struct model_rows *rows,
+                                   const struct directions *d, float *v)
+{
+    const int32_t dim = model->dim;
+    const fmatch_velocity_callbacks *c = &((const struct callback_model *)model)->shared->callbacks;
+    if (c->jacobian_vector) {
+        struct status_kept kept;
+        status_keep(&kept);
+        const int32_t code =
+            c->jacobian_vector(c->user, rows->n, rows->x, rows->t, rows->condition, d->u, v, d->ju);
+        status_restore(&kept);
+        return status_of_callback("jacobian_vector", code);
+    }
+    RETURN_IF_FAILED(evaluate_beside(model, rows, d, 1.0f, d->ju));
+    RETURN_IF_FAILED(evaluate_beside(model, rows, d, -1.0f, v));
+    for (int64_t k = 0; k < rows->n * dim; k++)
+        d->ju[k] = (d->ju[k] - v[k]) / (2.0f * d->step[k / dim]);
+    return FMATCH_OK;
+}
+
+static void add_along(const fmatch_model *model, int64_t n, const struct directions *d,
+                      double weight, double *terms)
+{
+    const int32_t dim = model->dim;
+    for (int64_t i = 0; i < n; i++) {
+        double sum = 0.0;
+        for (int64_t k = i * dim; k < (i + 1) * dim; k++)
+            sum += (double)d->u[k] * (double)d->ju[k];
+        terms[i] += weight * sum;
+    }
+}
+
+static fmatch_status callback_diverge(const fmatch_model *model,
+                                      const struct parameter_snapshot *snapshot, float *scratch,
+                                      const struct model_rows *rows,
+                                      const struct divergence *divergence, float *v)
+{
+    (void)snapshot;
+    const int32_t dim = model->dim, probes = divergence->method->probes;
+    const int64_t n = rows->n, cells = n * dim;
+    const struct directions d = {.u = scratch,
+                                 .ju = scratch + cells,
+                                 .above = scratch + 2 * cells,
+                                 .step = scratch + 3 * cells};
+    for (int64_t i = 0; i < n; i++)
+        d.step[i] = step_at(dim, rows->x + i * dim, divergence->method->step);
+    for (int32_t k = 0; k < (probes > 0 ? probes : dim); k++) {
+        if (probes > 0)
+            divergence_probe(divergence, k, n, dim, d.u);
+        for (int64_t j = 0; probes == 0 && j < cells; j++)
+            d.u[j] = j % dim == k ? 1.0f : 0.0f;
+        RETURN_IF_FAILED(differentiate(model, rows, &d, v));
+        add_along(model, n, &d, divergence->weight,
+                  divergence->terms + (probes > 0 ? k : 0) * divergence->stride);
+    }
+    return ((const struct callback_model *)model)->shared->callbacks.jacobian_vector
+               ? FMATCH_OK
+               : callback_evaluate(model, NULL, NULL, rows, v);
+}
+
 static void callback_destroy(fmatch_model *model)
 {
     struct shared_callbacks *shared = ((struct callback_model *)model)->shared;
@@ -53,6 +152,8 @@ static fmatch_status callback_copy(fmatch_model **copy, const fmatch_model *mode
 static const struct model_kind callback_kind = {.on_calling_thread = true,
                                                 .scratch_size = callback_scratch_size,
                                                 .evaluate = callback_evaluate,
+                                                .diverge_size = callback_diverge_size,
+                                                .diverge = callback_diverge,
                                                 .copy = callback_copy,
                                                 .destroy = callback_destroy};
 

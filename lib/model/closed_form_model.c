@@ -8,6 +8,7 @@
 #include "model/model.h"
 
 #include "base/status.h"
+#include "model/divergence.h"
 #include "path/schedule.h"
 #include "source/mixture_source.h"
 #include "source/normal_source.h"
@@ -70,6 +71,39 @@ static void velocity_at(const struct mixture *m, struct schedule s, const double
     }
 }
 
+/* z^T (du/dx) z for the columns first to first + count - 1 of z, which is NULL for ones: with a_k
+ * the velocity under component k, s_k its slope and g_k the gradient of the component's
+ * log-density,
+ *
+ *   sum over k of r_k (sum over j of s_kj z_j^2 + (g_k z - mean of g z) (a_k z - u z)).
+ *
+ * share [components] has the responsibilities. */
+static double along(const struct mixture *m, struct schedule s, const double *x,
+                    const double *share, const float *z, int32_t first, int32_t count)
+{
+    double slopes = 0.0, gradient = 0.0, velocity = 0.0, product = 0.0, base = 0.0;
+    for (int32_t k = 0; k < m->components; k++) {
+        double own_slope = 0.0, own_gradient = 0.0, own_velocity = 0.0;
+        for (int32_t j = first; j < first + count; j++) {
+            const double mean = m->means[(int64_t)k * m->dim + j];
+            const double data = pow(m->stds[(int64_t)k * m->dim + j], 2);
+            const double variance = s.sigma * s.sigma + s.alpha * s.alpha * data;
+            const double slope =
+                (s.alpha * s.alpha_rate * data + s.sigma * s.sigma_rate) / variance;
+            const double off = x[j] - s.alpha * mean, weight = z ? z[j] : 1.0;
+            own_slope += slope * weight * weight;
+            own_gradient -= off / variance * weight;
+            own_velocity += (s.alpha_rate * mean + slope * off) * weight;
+        }
+        base = k == 0 ? own_gradient : base; /* from which no difference is large */
+        slopes += share[k] * own_slope;
+        gradient += share[k] * (own_gradient - base);
+        velocity += share[k] * own_velocity;
+        product += share[k] * (own_gradient - base) * own_velocity;
+    }
+    return slopes + product - gradient * velocity;
+}
+
 /* Doubles that one row needs. */
 struct row {
     double *share; /* [components] */
@@ -120,6 +154,36 @@ static fmatch_status closed_form_evaluate(const fmatch_model *model,
     return FMATCH_OK;
 }
 
+static int64_t closed_form_diverge_size(const fmatch_model *model, int64_t n)
+{
+    return closed_form_scratch_size(model, n) + (model->dim + 15) / 16 * 16;
+}
+
+static fmatch_status closed_form_diverge(const fmatch_model *model,
+                                         const struct parameter_snapshot *snapshot, float *scratch,
+                                         const struct model_rows *rows,
+                                         const struct divergence *divergence, float *v)
+{
+    const struct mixture *m = ((const struct closed_form_model *)model)->mixture;
+    const int32_t dim = model->dim, probes = divergence->method->probes;
+    float *z = scratch + closed_form_scratch_size(model, rows->n);
+    for (int64_t i = 0; i < rows->n; i++) {
+        /* what evaluate leaves in its scratch is this row's */
+        const struct model_rows one = model_rows_part(model, rows, i, 1);
+        const struct row row = row_in(m, (double *)(void *)scratch);
+        const struct schedule s = schedule_linear(rows->t[i]);
+        const struct divergence d = divergence_part(divergence, i);
+        RETURN_IF_FAILED(closed_form_evaluate(model, snapshot, scratch, &one, v + i * dim));
+        for (int32_t j = 0; probes == 0 && j < dim; j++)
+            d.terms[0] += d.weight * along(m, s, row.x, row.share, NULL, j, 1);
+        for (int32_t k = 0; k < probes; k++) {
+            divergence_probe(&d, k, 1, dim, z);
+            d.terms[k * d.stride] += d.weight * along(m, s, row.x, row.share, z, 0, dim);
+        }
+    }
+    return FMATCH_OK;
+}
+
 static void closed_form_destroy(fmatch_model *model)
 {
     source_release(((struct closed_form_model *)model)->target);
@@ -129,6 +193,8 @@ static fmatch_status closed_form_copy(fmatch_model **copy, const fmatch_model *m
 
 static const struct model_kind closed_form_kind = {.scratch_size = closed_form_scratch_size,
                                                    .evaluate = closed_form_evaluate,
+                                                   .diverge_size = closed_form_diverge_size,
+                                                   .diverge = closed_form_diverge,
                                                    .copy = closed_form_copy,
                                                    .destroy = closed_form_destroy};
 

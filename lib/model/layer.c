@@ -24,6 +24,13 @@ void linear_forward(const struct linear *l, const struct matmul *m,
     matmul_forward(m, &w, parameters.values + l->bias, n, x, z);
 }
 
+void linear_tangent(const struct linear *l, const struct matmul *m,
+                    struct parameter_view parameters, int64_t n, const float *dx, float *dz)
+{
+    const struct matmul_weight w = weight_of(l, parameters);
+    matmul_forward(m, &w, NULL, n, dx, dz);
+}
+
 void linear_backward(const struct linear *l, const struct matmul *m,
                      const struct vector_kernels *kernels, struct parameter_view parameters,
                      int64_t n, const float *x, const float *dz, bool accumulate, float *gradient,

@@ -24,6 +24,10 @@ void linear_pack(const struct linear *l, const struct matmul *m, const float *va
 void linear_forward(const struct linear *l, const struct matmul *m,
                     struct parameter_view parameters, int64_t n, const float *x, float *z);
 
+/* The same without the bias: of tangents. */
+void linear_tangent(const struct linear *l, const struct matmul *m,
+                    struct parameter_view parameters, int64_t n, const float *dx, float *dz);
+
 /* This layer's part of `gradient`, written or added to; dx may be NULL for the first layer. */
 void linear_backward(const struct linear *l, const struct matmul *m,
                      const struct vector_kernels *kernels, struct parameter_view parameters,

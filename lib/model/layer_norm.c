@@ -43,3 +43,14 @@ void layer_norm_backward(const struct layer_norm *norm, const struct vector_kern
         kernels->normalise_slope(width, inverse[i], normal, d);
     }
 }
+
+void layer_norm_tangent(const struct layer_norm *norm, const struct vector_kernels *kernels,
+                        const float *parameters, int64_t n, const float *normal,
+                        const float *inverse, float *d)
+{
+    const int32_t width = norm->width;
+    for (int64_t i = 0; i < n; i++, d += width, normal += width) {
+        kernels->normalise_slope(width, inverse[i], normal, d);
+        kernels->multiply(width, parameters + norm->gain, d);
+    }
+}

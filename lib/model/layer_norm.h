@@ -30,4 +30,9 @@ void layer_norm_backward(const struct layer_norm *norm, const struct vector_kern
                          const float *parameters, int64_t n, const float *normal,
                          const float *inverse, float *d);
 
+/* A tangent of z [n, width] becomes that of y. */
+void layer_norm_tangent(const struct layer_norm *norm, const struct vector_kernels *kernels,
+                        const float *parameters, int64_t n, const float *normal,
+                        const float *inverse, float *d);
+
 #endif

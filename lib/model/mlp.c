@@ -192,32 +192,28 @@ void mlp_join_input(const struct mlp *mlp, const float *parameters, const struct
                         width);
 }
 
-/* Rows that pass through all layers together: so few that what a layer writes is in the cache when
- * the next one reads it, and of a wide network so many that its weights are not read too often. */
-static int64_t rows_together(const struct mlp *mlp)
+int64_t mlp_rows_together(const struct mlp *mlp)
 {
     enum { NARROW = 160, FEW = 48, MANY = 240 };
     return mlp->widest <= NARROW ? FEW : MANY;
 }
 
-/* Layers read one buffer and write another; where there are residual blocks, a third holds what the
- * block will add. */
-static int64_t buffers(const struct mlp *mlp)
+int64_t mlp_buffers(const struct mlp *mlp)
 {
     return mlp->shape.residual_layers > 0 ? 3 : 2;
 }
 
 int64_t mlp_evaluate_size(const struct mlp *mlp, int64_t n)
 {
-    const int64_t rows = n < rows_together(mlp) ? n : rows_together(mlp);
-    return buffers(mlp) * rows * mlp->widest;
+    const int64_t rows = n < mlp_rows_together(mlp) ? n : mlp_rows_together(mlp);
+    return mlp_buffers(mlp) * rows * mlp->widest;
 }
 
-static float *other_buffer(float *scratch, int64_t size, const float *from, const float *kept)
+float *mlp_other_buffer(float *buffers, int64_t size, const float *from, const float *kept)
 {
-    while (scratch == from || scratch == kept)
-        scratch += size;
-    return scratch;
+    while (buffers == from || buffers == kept)
+        buffers += size;
+    return buffers;
 }
 
 static void evaluate_together(const struct mlp *mlp, struct parameter_view parameters,
@@ -229,7 +225,7 @@ static void evaluate_together(const struct mlp *mlp, struct parameter_view param
     mlp_join_input(mlp, parameters.values, rows, from);
     for (int32_t l = 0; l < mlp->layers - 1; l++) {
         const struct linear *layer = &mlp->layer[l];
-        float *to = other_buffer(scratch, n * mlp->widest, from, kept);
+        float *to = mlp_other_buffer(scratch, n * mlp->widest, from, kept);
         linear_forward(layer, &mlp->matmul, parameters, n, from, to);
         if (mlp->norm)
             layer_norm_forward(&mlp->norm[l], mlp->kernels, parameters.values, n, to, to, NULL);
@@ -257,7 +253,7 @@ static struct mlp_rows some_rows(const struct mlp *mlp, const struct mlp_rows *a
 void mlp_evaluate(const struct mlp *mlp, struct parameter_view parameters, float *scratch,
                   const struct mlp_rows *rows, float *v)
 {
-    const int64_t together = rows_together(mlp);
+    const int64_t together = mlp_rows_together(mlp);
     for (int64_t i = 0; i < rows->n; i += together) {
         const int64_t n = rows->n - i < together ? rows->n - i : together;
         const struct mlp_rows some = some_rows(mlp, rows, i, n);

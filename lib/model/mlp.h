@@ -42,6 +42,16 @@ void mlp_initialise(const struct mlp *mlp, const struct random_stream *stream, f
 /* Pack all weights for the built-in product; `packed` has packed_count floats. */
 void mlp_pack(const struct mlp *mlp, const float *values, float *packed);
 
+/* Rows that pass through all layers together: so few that what a layer writes is in the cache when
+ * the next one reads it, and of a wide network so many that its weights are not read too often. */
+int64_t mlp_rows_together(const struct mlp *mlp);
+
+/* Layers read one buffer and write another; where there are residual blocks, a third holds what the
+ * block will add. */
+int64_t mlp_buffers(const struct mlp *mlp);
+/* The first of them, each of `size` floats, that is neither of two; which may be NULL. */
+float *mlp_other_buffer(float *buffers, int64_t size, const float *from, const float *kept);
+
 /* Floats of scratch that mlp_evaluate needs for n rows. */
 int64_t mlp_evaluate_size(const struct mlp *mlp, int64_t n);
 

@@ -5,6 +5,8 @@
 #include "base/log.h"
 #include "base/status.h"
 #include "compute/random_stream.h"
+#include "model/mlp_divergence.h"
+#include "model/mlp_tangent.h"
 #include "source/normal_source.h"
 
 #include <float.h>
@@ -59,14 +61,23 @@ static int64_t mlp_model_scratch_size(const fmatch_model *model, int64_t n)
     return (floats + 15) / 16 * 16;
 }
 
+static void run_network(const struct mlp_model *m, const struct mlp_model_pass *pass,
+                        float *scratch, const struct mlp_rows *rows, float *out)
+{
+    if (pass->record)
+        mlp_evaluate_recorded(&m->network, pass->parameters, scratch, rows, out, pass->record);
+    else
+        mlp_evaluate(&m->network, pass->parameters, scratch, rows, out);
+}
+
 /* The prediction at standardised x, which may be `predicted`. Scratch is the network's and, with a
  * baseline, as many floats as x has in front of that. */
-static fmatch_status predict(const struct mlp_model *m, const struct parameter_view parameters,
+static fmatch_status predict(const struct mlp_model *m, const struct mlp_model_pass *pass,
                              float *scratch, const struct mlp_rows *rows, float *predicted)
 {
     const int64_t count = rows->n * m->model.dim;
     if (!m->baseline.column) {
-        mlp_evaluate(&m->network, parameters, scratch, rows, predicted);
+        run_network(m, pass, scratch, rows, predicted);
         return FMATCH_OK;
     }
     float *rest = scratch;
@@ -74,20 +85,18 @@ static fmatch_status predict(const struct mlp_model *m, const struct parameter_v
     seen.x = predicted;
     memset(rest, 0, (size_t)count * sizeof *rest);
     RETURN_IF_FAILED(baseline_take_off(&m->baseline, rows->n, rows->t, rows->x, predicted, rest));
-    mlp_evaluate(&m->network, parameters, scratch + count, &seen, predicted);
+    run_network(m, pass, scratch + count, &seen, predicted);
     baseline_scale(&m->baseline, rows->n, predicted);
     for (int64_t i = 0; i < count; i++)
         predicted[i] -= rest[i];
     return FMATCH_OK;
 }
 
-static fmatch_status mlp_model_evaluate(const fmatch_model *model,
-                                        const struct parameter_snapshot *snapshot, float *scratch,
-                                        const struct model_rows *rows, float *v)
+fmatch_status mlp_model_run_pass(const fmatch_model *model, const struct mlp_model_pass *pass,
+                                 const struct model_rows *rows, float *v)
 {
     const struct mlp_model *m = (const struct mlp_model *)model;
-    const struct parameter_view parameters = {.values = snapshot->values,
-                                              .packed = snapshot->derived};
+    float *scratch = pass->scratch;
     const int32_t dim = model->dim;
     const bool velocity = model->prediction == FMATCH_PREDICTION_VELOCITY;
     struct mlp_rows asked = {
@@ -97,8 +106,7 @@ static fmatch_status mlp_model_evaluate(const fmatch_model *model,
         mlp_model_standardise(model, rows->n, rows->x, y);
         asked.x = y;
     }
-    RETURN_IF_FAILED(
-        predict(m, parameters, velocity ? scratch : scratch + rows->n * dim, &asked, v));
+    RETURN_IF_FAILED(predict(m, pass, velocity ? scratch : scratch + rows->n * dim, &asked, v));
     if (!velocity)
         RETURN_IF_FAILED(
             path_velocity(model->path, model->prediction, rows->n, dim, rows->t, asked.x, v, v));
@@ -106,6 +114,16 @@ static fmatch_status mlp_model_evaluate(const fmatch_model *model,
         for (int32_t j = 0; j < dim; j++)
             v[i * dim + j] *= m->scale[j];
     return FMATCH_OK;
+}
+
+static fmatch_status mlp_model_evaluate(const fmatch_model *model,
+                                        const struct parameter_snapshot *snapshot, float *scratch,
+                                        const struct model_rows *rows, float *v)
+{
+    const struct mlp_model_pass pass = {
+        .parameters = {.values = snapshot->values, .packed = snapshot->derived},
+        .scratch = scratch};
+    return mlp_model_run_pass(model, &pass, rows, v);
 }
 
 static void mlp_model_destroy(fmatch_model *model)
@@ -120,6 +138,8 @@ static fmatch_status mlp_model_copy(fmatch_model **copy, const fmatch_model *mod
 
 static const struct model_kind mlp_kind = {.scratch_size = mlp_model_scratch_size,
                                            .evaluate = mlp_model_evaluate,
+                                           .diverge_size = mlp_model_diverge_size,
+                                           .diverge = mlp_model_diverge,
                                            .copy = mlp_model_copy,
                                            .destroy = mlp_model_destroy};
 

@@ -27,4 +27,14 @@ fmatch_status mlp_model_judge_target(const fmatch_model *model, const fmatch_sou
 /* y = (x - mean) / std on n rows, a std of 0 being 1; y may be x. */
 void mlp_model_standardise(const fmatch_model *model, int64_t n, const float *x, float *y);
 
+/* An evaluation with the scratch that the kind says for its rows; with a record, of
+ * mlp_evaluate_recorded. */
+struct mlp_model_pass {
+    struct parameter_view parameters;
+    float *scratch, *record;
+};
+
+fmatch_status mlp_model_run_pass(const fmatch_model *model, const struct mlp_model_pass *pass,
+                                 const struct model_rows *rows, float *v);
+
 #endif

@@ -21,6 +21,8 @@ struct model_rows {
     const float *condition; /* [n, columns]; NULL: the null condition, if there are conditions */
 };
 
+struct divergence; /* model/divergence.h */
+
 struct model_kind {
     bool on_calling_thread; /* it runs a user's function, which no other thread may */
     /* Floats of scratch that evaluate needs for n rows, at most MODEL_BLOCK_ROWS; a multiple of 16.
@@ -30,6 +32,11 @@ struct model_kind {
      * to find. */
     fmatch_status (*evaluate)(const fmatch_model *model, const struct parameter_snapshot *snapshot,
                               float *scratch, const struct model_rows *rows, float *v);
+    /* The same with what a divergence asks; v is not x. */
+    int64_t (*diverge_size)(const fmatch_model *model, int64_t n);
+    fmatch_status (*diverge)(const fmatch_model *model, const struct parameter_snapshot *snapshot,
+                             float *scratch, const struct model_rows *rows,
+                             const struct divergence *divergence, float *v);
     fmatch_status (*copy)(fmatch_model **copy, const fmatch_model *model);
     /* What the kind holds, the struct itself left to the handle. */
     void (*destroy)(fmatch_model *model);

@@ -91,6 +91,11 @@ bool normal_source_fits(double mean, double std)
     return fabs(mean) + 7.0 * std <= FLT_MAX;
 }
 
+bool normal_source_is(const fmatch_source *source)
+{
+    return source->kind == &normal_kind;
+}
+
 bool normal_source_is_standard(const fmatch_source *source)
 {
     return source->kind == &normal_kind && !((const struct normal_source *)source)->mean;

@@ -172,7 +172,7 @@ static void models_refuse_null(void **state)
     fmatch_mlp_config mlp;
     fmatch_mlp_config_init(&mlp);
     mlp.dim = 1;
-    fmatch_velocity_callbacks callbacks = {sizeof callbacks, 0, zero_field, NULL, NULL, 0, 0};
+    fmatch_velocity_callbacks callbacks = {sizeof callbacks, 0, zero_field, NULL, NULL, 0, 0, NULL};
     fmatch_tensor_info info = {.struct_size = sizeof info};
 
     refuses_null(fmatch_model_create_mlp(NULL, w.context, &mlp), "model");
@@ -609,8 +609,8 @@ static fmatch_status finish_model(fmatch_model *made, fmatch_status status)
 
 static void prepare_velocity(union any_config *c)
 {
-    c->velocity =
-        (fmatch_velocity_callbacks){sizeof c->velocity, 0, zero_field, count_destroy, NULL, 0, 0};
+    c->velocity = (fmatch_velocity_callbacks){
+        sizeof c->velocity, 0, zero_field, count_destroy, NULL, 0, 0, NULL};
 }
 
 static fmatch_status use_velocity(struct things *w, union any_config *c)

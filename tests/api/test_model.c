@@ -547,7 +547,7 @@ static void callback_model_evaluates_the_users_field(void **state)
 {
     struct field field = {.nan_row = -1};
     fmatch_velocity_callbacks callbacks = {
-        sizeof callbacks, 0, rotating_field, field_destroy, &field, 0, 0};
+        sizeof callbacks, 0, rotating_field, field_destroy, &field, 0, 0, NULL};
     fmatch_model *model, *copy;
     expect_ok(fmatch_model_create_callback(&model, context_of(state), 2, &callbacks, NULL));
     assert_int_equal(fmatch_model_count_tensors(model), 0);
@@ -580,7 +580,7 @@ static void callback_model_that_cannot_be_made_destroys_its_user(void **state)
 {
     struct field field = {.nan_row = -1};
     fmatch_velocity_callbacks callbacks = {
-        sizeof callbacks, 0, rotating_field, field_destroy, &field, 0, 0};
+        sizeof callbacks, 0, rotating_field, field_destroy, &field, 0, 0, NULL};
     fmatch_source *noise = make_normal(context_of(state), 3);
     fmatch_model *model = (fmatch_model *)&field;
     expect_status(fmatch_model_create_callback(&model, context_of(state), 2, &callbacks, noise),

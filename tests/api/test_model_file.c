@@ -567,7 +567,8 @@ static int32_t zero_rows(void *user, fmatch_random *random, int64_t first_row, i
 
 static fmatch_model *make_field(fmatch_context *context)
 {
-    const fmatch_velocity_callbacks callbacks = {sizeof callbacks, 0, zero_field, NULL, NULL, 0, 0};
+    const fmatch_velocity_callbacks callbacks = {
+        sizeof callbacks, 0, zero_field, NULL, NULL, 0, 0, NULL};
     fmatch_model *model;
     expect_ok(fmatch_model_create_callback(&model, context, 1, &callbacks, NULL));
     return model;

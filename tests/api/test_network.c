@@ -308,6 +308,58 @@ static void velocities_match_double_precision(void **state)
     }
 }
 
+/* The trace of the reference's Jacobian by central differences, in standardised units, in which it
+ * is the same. */
+static double reference_divergence(const struct reference *r, double t, double *y,
+                                   const float *condition)
+{
+    const double h = 1e-5;
+    double sum = 0, above[DIM_MAX], below[DIM_MAX];
+    for (int32_t j = 0; j < r->network->dim; j++) {
+        const double kept = y[j];
+        y[j] = kept + h;
+        reference_forward(r, t, y, condition, above);
+        y[j] = kept - h;
+        reference_forward(r, t, y, condition, below);
+        y[j] = kept;
+        sum += (above[j] - below[j]) / (2 * h);
+    }
+    return sum;
+}
+
+static void divergences_match_double_precision(void **state)
+{
+    static struct rows rows;
+    static double seen[ROWS], probed[ROWS], error[ROWS];
+    fmatch_divergence_config probes;
+    fmatch_divergence_config_init(&probes);
+    probes.method = FMATCH_DIVERGENCE_HUTCHINSON;
+    probes.probes = 400;
+    for (size_t k = 0; k < COUNT(networks); k++) {
+        const struct network *n = &networks[k];
+        fmatch_model *model = make_network(context_of(state), n);
+        struct reference r = reference_of(n, model);
+        fill_rows(n, &rows);
+        const float *condition = condition_of(n, &rows, 0);
+        expect_ok(fmatch_model_evaluate_divergence(model, NULL, ROWS, rows.noise, rows.t, condition,
+                                                   0, NULL, seen, NULL));
+        expect_ok(fmatch_model_evaluate_divergence(model, &probes, ROWS, rows.noise, rows.t,
+                                                   condition, 0, NULL, probed, error));
+        for (int64_t i = 0; i < ROWS; i++) {
+            double y[DIM_MAX];
+            for (int32_t j = 0; j < n->dim; j++)
+                y[j] = standard(n, rows.noise[i * n->dim + j], j);
+            const double wanted = reference_divergence(&r, rows.t[i], y, condition_of(n, &rows, i));
+            expect_close(seen[i], wanted, 1e-5 * fmax(1, fabs(wanted)), "%s, row %lld", n->name,
+                         (long long)i);
+            expect_close(probed[i], wanted, Z * error[i] + 1e-5, "%s, probes, row %lld", n->name,
+                         (long long)i);
+        }
+        free(r.parameters);
+        fmatch_model_destroy(&model);
+    }
+}
+
 /* In double with step h: an error of h^2 / 6 of the third derivative plus 1e-16 / h. */
 static double difference(struct reference *r, const struct rows *rows, int64_t i)
 {
@@ -658,6 +710,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         world_test(velocities_match_double_precision),
+        world_test(divergences_match_double_precision),
         world_test(gradients_match_central_differences),
         world_test(training_sees_what_evaluation_gives),
         world_test(rows_are_independent_of_the_batch),

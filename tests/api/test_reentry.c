@@ -93,7 +93,7 @@ static void evaluate_leaves_the_detail_alone(void **state)
 {
     struct user user = {0};
     const fmatch_velocity_callbacks callbacks = {
-        sizeof callbacks, 0, evaluate, destroy, &user, 0, 0};
+        sizeof callbacks, 0, evaluate, destroy, &user, 0, 0, NULL};
     fmatch_model *model;
     const float x = 1, t = 0;
     float v;
@@ -117,7 +117,7 @@ static void destroy_of_a_failed_create_leaves_the_detail_alone(void **state)
     fmatch_model *model;
     const fmatch_source_callbacks draws = {
         .struct_size = sizeof draws, .draw = draw, .destroy = destroy, .user = &user};
-    const fmatch_velocity_callbacks field = {sizeof field, 0, evaluate, destroy, &user, 0, 0};
+    const fmatch_velocity_callbacks field = {sizeof field, 0, evaluate, destroy, &user, 0, 0, NULL};
     fmatch_array_config array;
     fmatch_array_config_init(&array);
     array.dim = 1;

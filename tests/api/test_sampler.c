@@ -43,7 +43,8 @@ static struct field calm_field(void)
 
 static fmatch_model *make_field(fmatch_context *context, struct field *field)
 {
-    fmatch_velocity_callbacks callbacks = {sizeof callbacks, 0, field_evaluate, NULL, field, 0, 0};
+    fmatch_velocity_callbacks callbacks = {
+        sizeof callbacks, 0, field_evaluate, NULL, field, 0, 0, NULL};
     fmatch_model *model;
     expect_ok(fmatch_model_create_callback(&model, context, 2, &callbacks, NULL));
     return model;
@@ -250,7 +251,8 @@ static void draw_integrates_the_noise_of_its_rows(void **state)
     fmatch_source *noise;
     expect_ok(fmatch_source_create_callback(&noise, context_of(state), 2, &callbacks));
     struct field field = calm_field();
-    fmatch_velocity_callbacks velocity = {sizeof velocity, 0, field_evaluate, NULL, &field, 0, 0};
+    fmatch_velocity_callbacks velocity = {
+        sizeof velocity, 0, field_evaluate, NULL, &field, 0, 0, NULL};
     fmatch_model *model;
     expect_ok(fmatch_model_create_callback(&model, context_of(state), 2, &velocity, noise));
     fmatch_sampler *sampler = make_sampler(model, FMATCH_SOLVER_HEUN, STEPS, 0, 1);

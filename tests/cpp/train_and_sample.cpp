@@ -113,6 +113,33 @@ void handles_move_and_do_not_copy()
     expect_equal("dim after an assignment", second.dim(), std::int32_t(4));
 }
 
+/* Samples of a closed form, from there and back, and its field on the way. */
+void the_density_along_the_flow_is_the_mixtures()
+{
+    const flowmatch::context context;
+    const flowmatch::model exact = flowmatch::model::closed_form(
+        context, flowmatch::source::gaussian_mixture(context, 1, {2, 1}, {-1, 1}, {0.5f, 0.75f}));
+    flowmatch::likelihood_config config;
+    config.steps = 200;
+    const flowmatch::weighed_samples drawn =
+        flowmatch::draw_with_log_density(exact, 3, 0, 20, config);
+    const std::vector<double> given = flowmatch::evaluate_log_density(exact, drawn.x, config);
+    const std::vector<double> wanted =
+        exact.evaluate_log_density(drawn.x, std::vector<float>(20, 1.0f));
+    const std::vector<float> half(20, 0.5f), score = exact.evaluate_score(drawn.x, half),
+                                             v = exact.evaluate(drawn.x, half);
+    flowmatch::divergence_config probes;
+    probes.method = FMATCH_DIVERGENCE_HUTCHINSON; /* exact in one dimension */
+    const std::vector<double> divergence = exact.evaluate_divergence(drawn.x, half),
+                              probed = exact.evaluate_divergence(drawn.x, half, &probes);
+    for (std::size_t i = 0; i < 20; i++) {
+        expect_close("log-density of a sample", drawn.log_density[i], wanted[i], 1e-4);
+        expect_close("log-density of a point", given[i], wanted[i], 1e-4);
+        expect_close("score", score[i], v[i] - 2 * drawn.x[i], 1e-4);
+        expect_close("divergence by a probe", probed[i], divergence[i], 1e-9);
+    }
+}
+
 void training_reaches_the_exact_loss()
 {
     const flowmatch::context context;
@@ -815,6 +842,7 @@ int main(int argc, char **argv)
     const std::string path = argc > 1 ? argv[1] : "train_and_sample.safetensors";
     try {
         handles_move_and_do_not_copy();
+        the_density_along_the_flow_is_the_mixtures();
         training_reaches_the_exact_loss();
         progress_cancels();
         training_has_a_rate_and_a_validation();

@@ -169,7 +169,7 @@ static bool make_models(struct attempt *attempt, struct holdings *h, struct outc
 {
     static const float mean[] = {0.25f}, std[] = {1.25f};
     const fmatch_velocity_callbacks callbacks = {
-        sizeof callbacks, 0, linear_field, count_destroy, NULL, 0, 0};
+        sizeof callbacks, 0, linear_field, count_destroy, NULL, 0, 0, NULL};
     fmatch_mlp_config config;
     fmatch_mlp_config_init(&config);
     config.dim = 1;

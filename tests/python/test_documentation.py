@@ -24,8 +24,8 @@ def run(program, folder):
     return dict(line.split(maxsplit=1) for line in result.stdout.splitlines()), result.stdout
 
 
-def test_there_are_two():
-    assert len(PROGRAMS) == 2
+def test_there_are_three():
+    assert len(PROGRAMS) == 3
 
 
 def test_the_whole_program(tmp_path):
@@ -38,3 +38,8 @@ def test_the_whole_program(tmp_path):
 def test_the_ring(tmp_path):
     values, text = run(PROGRAMS[1], tmp_path)
     assert float(values['radius']) == pytest.approx(1, abs=0.1), text
+
+
+def test_the_log_density(tmp_path):
+    values, text = run(PROGRAMS[2], tmp_path)
+    assert float(values['off'].split()[1]) < 1e-4, text

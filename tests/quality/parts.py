@@ -5,6 +5,7 @@ import numpy as np
 
 import defaults
 import flowmatch as fm
+import likelihood
 import peers_of_assignment
 import post
 import real_data
@@ -25,7 +26,7 @@ LIMITS = [
     ("conditional_moons_w2_independent", "the same, independent coupling", "", 0),
     ("conditional_moons_w2_ratio", "the first over the second", "<=", 1.05),
     ("legal_worst", "every path, prediction and coupling: sliced W2 / that of two samples, largest", "<=", 1.5),
-] + post.LIMITS + real_data.LIMITS + solvers.LIMITS
+] + likelihood.LIMITS + post.LIMITS + real_data.LIMITS + solvers.LIMITS
 
 CONTEXT = fm.Context(threads=2)
 
@@ -192,4 +193,4 @@ def legal(quick):
 
 PARTS = {"assignment": assignment, "path_energy": path_energy, "conditions": conditions, "legal": legal,
          "post": post.post, "defaults": defaults.defaults, "digits": real_data.digits, "faithful": real_data.faithful,
-         "solvers": solvers.solvers}
+         "solvers": solvers.solvers, "likelihood": likelihood.likelihood}

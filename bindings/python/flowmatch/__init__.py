@@ -24,19 +24,21 @@ from ._errors import (ArgumentError, CallbackError, CancelledError, FileError, F
 from ._library import PATH as library_path
 from ._library import library as _library_functions
 from .context import Context, build_info, default_context, set_blas_threads
-from .model import Model, Parameters
+from .likelihood import Likelihood, LogDensity
+from .model import DivergenceEstimate, Model, Parameters
 from .optimizer import SGD, Adam, Optimizer
 from .sampler import RowStatistics, Sampler, SamplerInfo
-from .settings import Coupling, Loss, Pairs, Path, Rate, Schedule, Times, Validation
+from .settings import Coupling, Divergence, Loss, Pairs, Path, Rate, Schedule, Times, Validation
 from .source import Generator, Rows, Source
 from .trainer import Progress, Trainer, TrainerInfo
 
 __version__ = _library_functions.fmatch_version_get_text().decode()
 
 __all__ = ['Adam', 'ArgumentError', 'CallbackError', 'CancelledError', 'Context', 'Coupling',
-           'FileError', 'FileFormatError', 'FileVersionError', 'FlowmatchError', 'Generator',
-           'Loss', 'Model', 'NotFiniteError', 'Optimizer', 'OutOfMemoryError', 'Pairs',
-           'Parameters', 'Path', 'Progress', 'Rate', 'RowStatistics', 'Rows', 'SGD', 'Sampler',
-           'SamplerInfo', 'Schedule', 'ShapeError', 'Source', 'StateError', 'StepLimitError', 'StructSizeError', 'Times',
+           'Divergence', 'DivergenceEstimate', 'FileError', 'FileFormatError', 'FileVersionError',
+           'FlowmatchError', 'Generator', 'Likelihood', 'LogDensity', 'Loss', 'Model',
+           'NotFiniteError', 'Optimizer', 'OutOfMemoryError', 'Pairs', 'Parameters', 'Path',
+           'Progress', 'Rate', 'RowStatistics', 'Rows', 'SGD', 'Sampler', 'SamplerInfo', 'Schedule',
+           'ShapeError', 'Source', 'StateError', 'StepLimitError', 'StructSizeError', 'Times',
            'Trainer', 'TrainerInfo', 'UnsupportedError', 'Validation', 'build_info',
            'default_context', 'library_path', 'metrics', 'set_blas_threads', 'transport']

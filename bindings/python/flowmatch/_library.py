@@ -25,10 +25,13 @@ WEIGH = CFUNCTYPE(c_int32, c_void_p, c_int64, c_void_p, c_void_p)
 PAIR = CFUNCTYPE(c_int32, c_void_p, c_void_p, c_int64, c_int32, c_void_p, c_void_p, c_int32, c_void_p,
                  c_void_p, c_void_p)
 RATE = CFUNCTYPE(c_int32, c_void_p, c_int64, POINTER(c_double))
+JACOBIAN_VECTOR = CFUNCTYPE(c_int32, c_void_p, c_int64, c_void_p, c_void_p, c_void_p, c_void_p,
+                            c_void_p, c_void_p)
+LOG_DENSITY = CFUNCTYPE(c_int32, c_void_p, c_int64, c_void_p, c_void_p)
 EVALUATE = CFUNCTYPE(c_int32, c_void_p, c_int64, c_void_p, c_void_p, c_void_p, c_void_p)
 
 #: What the library may call after the call that handed it over.
-KEPT_CALLBACKS = (WRITE_LOG, DRAW, DRAW_ROWS, EVALUATE, SCHEDULE, WEIGH, PAIR,
+KEPT_CALLBACKS = (WRITE_LOG, DRAW, DRAW_ROWS, EVALUATE, JACOBIAN_VECTOR, SCHEDULE, WEIGH, PAIR,
                   RATE)
 
 
@@ -168,7 +171,12 @@ class MlpConfig(Structure):
 class VelocityCallbacks(Structure):
     _fields_ = [('struct_size', c_uint32), ('flags', c_uint32), ('evaluate', EVALUATE),
                 ('destroy', c_void_p), ('user', c_void_p), ('condition_dim', c_int32),
-                ('null_condition', c_int32)]
+                ('null_condition', c_int32), ('jacobian_vector', JACOBIAN_VECTOR)]
+
+
+class DivergenceConfig(Structure):
+    _fields_ = [('struct_size', c_uint32), ('method', c_int32), ('probe', c_int32),
+                ('probes', c_int32), ('seed', c_uint64), ('finite_difference', c_double)]
 
 
 class TensorInfo(Structure):
@@ -268,6 +276,17 @@ class SamplerRows(Structure):
                 ('rejected', INTEGERS)]
 
 
+class DensityCallbacks(Structure):
+    _fields_ = [('struct_size', c_uint32), ('flags', c_uint32), ('log_density', LOG_DENSITY),
+                ('user', c_void_p)]
+
+
+class LikelihoodConfig(Structure):
+    _fields_ = [('struct_size', c_uint32), ('solver', c_int32), ('steps', c_int64),
+                ('t', c_double), ('divergence', POINTER(DivergenceConfig)),
+                ('base', POINTER(DensityCallbacks))]
+
+
 class MmdConfig(Structure):
     _fields_ = [('struct_size', c_uint32), ('estimator', c_int32), ('sigmas', DOUBLES),
                 ('count', c_int32), ('flags', c_uint32)]
@@ -313,6 +332,7 @@ STRUCTS = {
     'fmatch_coupling_rows': CouplingRows,
     'fmatch_mlp_config': MlpConfig,
     'fmatch_velocity_callbacks': VelocityCallbacks,
+    'fmatch_divergence_config': DivergenceConfig,
     'fmatch_tensor_info': TensorInfo,
     'fmatch_tensor_map': TensorMap,
     'fmatch_adam_config': AdamConfig,
@@ -328,6 +348,8 @@ STRUCTS = {
     'fmatch_sampler_config': SamplerConfig,
     'fmatch_sampler_info': SamplerInfo,
     'fmatch_sampler_rows': SamplerRows,
+    'fmatch_density_callbacks': DensityCallbacks,
+    'fmatch_likelihood_config': LikelihoodConfig,
     'fmatch_mmd_config': MmdConfig,
     'fmatch_semidiscrete_config': SemidiscreteConfig,
     'fmatch_semidiscrete_info': SemidiscreteInfo,
@@ -410,8 +432,12 @@ FUNCTIONS: Dict[str, List[Any]] = {
     'fmatch_model_destroy': [None, NEW_HANDLE],
     'fmatch_model_evaluate': [STATUS, HANDLE, c_int64, FLOATS, FLOATS, FLOATS, FLOATS],
     'fmatch_model_evaluate_density': [STATUS, HANDLE, c_int64, FLOATS, FLOATS, DOUBLES],
+    'fmatch_model_evaluate_divergence': [STATUS, HANDLE, POINTER(DivergenceConfig), c_int64, FLOATS,
+                                         FLOATS, FLOATS, c_int64, FLOATS, DOUBLES, DOUBLES],
     'fmatch_model_evaluate_irreducible_loss': [STATUS, HANDLE, DOUBLES, DOUBLES],
     'fmatch_model_evaluate_log_density': [STATUS, HANDLE, c_int64, FLOATS, FLOATS, DOUBLES],
+    'fmatch_model_evaluate_score': [STATUS, HANDLE, c_int64, FLOATS, FLOATS, FLOATS, FLOATS],
+    'fmatch_divergence_config_init_sized': [None, POINTER(DivergenceConfig), c_size_t],
     'fmatch_model_get_condition_dim': [c_int32, HANDLE],
     'fmatch_model_get_dim': [c_int32, HANDLE],
     'fmatch_model_get_tensor': [STATUS, HANDLE, c_char_p, c_int64, FLOATS],
@@ -478,6 +504,12 @@ FUNCTIONS: Dict[str, List[Any]] = {
     'fmatch_transport_solve_sinkhorn': [STATUS, HANDLE, c_int64, c_int64, DOUBLES, DOUBLES, DOUBLES,
                                         POINTER(SinkhornConfig), DOUBLES, DOUBLES, DOUBLES,
                                         POINTER(SinkhornInfo)],
+
+    'fmatch_likelihood_config_init_sized': [None, POINTER(LikelihoodConfig), c_size_t],
+    'fmatch_likelihood_draw': [STATUS, HANDLE, POINTER(LikelihoodConfig), c_uint64, c_int64, c_int64,
+                               FLOATS, FLOATS, DOUBLES, DOUBLES],
+    'fmatch_likelihood_evaluate': [STATUS, HANDLE, POINTER(LikelihoodConfig), c_int64, FLOATS, FLOATS,
+                                   c_int64, DOUBLES, DOUBLES, FLOATS],
 
     'fmatch_metrics_evaluate_energy_distance': [STATUS, c_int32, c_int64, FLOATS, c_int64, FLOATS,
                                                 DOUBLES],

@@ -3,7 +3,7 @@
 import ctypes
 from collections.abc import Mapping as MappingBase
 from ctypes import byref, c_char_p, c_double, sizeof
-from typing import Any, Callable, Iterator, Mapping, Optional, Sequence, Tuple
+from typing import Any, Callable, Iterator, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from ._errors import shape_error
 from ._handle import PRESETS, Handle, new_config, number_of
 from ._library import library
 from .context import Context, default_context
-from .settings import PREDICTIONS, Path, kept_of, pointer_of
+from .settings import PREDICTIONS, Divergence, Path, kept_of, pointer_of
 from .source import Source
 
 ACTIVATIONS = {'gelu': 0, 'gelu_tanh': 1, 'relu': 2, 'silu': 3, 'tanh': 4, 'elu': 5, 'selu': 6,
@@ -26,6 +26,14 @@ BASELINES = {'none': 0, 'gaussian': 1}
 #: velocity(x, t), or velocity(x, t, condition) where there are conditions, returns v [n, dim] for
 #: x [n, dim] at times t [n].
 VelocityFunction = Callable[..., Any]
+
+
+class DivergenceEstimate(NamedTuple):
+    """Divergences of rows, float64 [n] each, and the velocity there."""
+
+    divergence: np.ndarray
+    standard_error: np.ndarray  #: of the mean over the probes; nan for one, 0 where it is exact
+    velocity: np.ndarray
 
 
 class Parameters(MappingBase):
@@ -197,7 +205,8 @@ class Model(Handle):
     @classmethod
     def callback(cls, dim: int, velocity: VelocityFunction, noise: Optional[Source] = None,
                  condition_dim: int = 0, null_condition: bool = False,
-                 context: Optional[Context] = None) -> 'Model':
+                 context: Optional[Context] = None,
+                 jacobian_vector: Optional[VelocityFunction] = None) -> 'Model':
         """A field given by a function.
 
         Args:
@@ -208,6 +217,8 @@ class Model(Handle):
             noise: the distribution at t = 0. Default N(0, I).
             condition_dim: columns of a condition.
             null_condition: whether the condition can be left out.
+            jacobian_vector: jacobian_vector(x, t, u), or (x, t, condition, u), returns v and
+                (dv/dx) u, [n, dim] each, for divergences; without it these take differences.
         """
         context = context or default_context()
         function = _library.EVALUATE(guarded(_evaluating(dim, condition_dim, velocity)))
@@ -216,9 +227,12 @@ class Model(Handle):
                                                condition_dim=bounded('condition_dim', condition_dim,
                                                                      ctypes.c_int32),
                                                null_condition=null_condition)
+        if jacobian_vector is not None:
+            callbacks.jacobian_vector = _library.JACOBIAN_VECTOR(
+                guarded(_differentiating(dim, condition_dim, jacobian_vector)))
         return cls(library.fmatch_model_create_callback, context._address,
                    bounded('dim', dim, ctypes.c_int32), byref(callbacks), noise and noise._address,
-                   kept=(context, noise, function))
+                   kept=(context, noise, function, callbacks))
 
     @classmethod
     def load(cls, path: Any, context: Optional[Context] = None) -> 'Model':
@@ -298,6 +312,37 @@ class Model(Handle):
                    address(condition), address(v))
         return v
 
+    def divergence(self, x: Any, t: Any, condition: Any = None,
+                   divergence: Optional[Divergence] = None,
+                   first_row: int = 0) -> DivergenceEstimate:
+        """The divergence of v, the trace of dv/dx; x, t and condition as for evaluate.
+
+        Args:
+            divergence: how it is had. Default exactly.
+            first_row: index of the first row in the stream of the probes.
+        """
+        x, t = self._points(x, t)
+        condition = conditions_of(condition, self.condition_dim, len(x))
+        values, error = np.empty((2, len(x)), np.float64)
+        v = np.empty_like(x)
+        self._call(library.fmatch_model_evaluate_divergence, pointer_of(divergence), len(x),
+                   address(x), address(t), address(condition),
+                   bounded('first_row', first_row, ctypes.c_int64), address(v), address(values),
+                   address(error))
+        return DivergenceEstimate(values, error, v)
+
+    def score(self, x: Any, t: Any, condition: Any = None) -> np.ndarray:
+        """The gradient of log p_t(x) that the velocity means, [n, dim]; as for evaluate, t < 1.
+
+        Of a model with normal noise, on a path without noise of its own.
+        """
+        x, t = self._points(x, t)
+        condition = conditions_of(condition, self.condition_dim, len(x))
+        score = np.empty_like(x)
+        self._call(library.fmatch_model_evaluate_score, len(x), address(x), address(t),
+                   address(condition), address(score))
+        return score
+
     def log_density(self, x: Any, t: Any = 1.0) -> np.ndarray:
         """log p_t(x) of a closed-form model, float64 [n]; x and t as for evaluate."""
         return self._density(library.fmatch_model_evaluate_log_density, x, t)
@@ -324,13 +369,29 @@ class Model(Handle):
         return values
 
 
+def _given(dim, condition_dim, n, x, t, condition):
+    # Copies, because the library's memory is gone when the user looks at them later.
+    given = [view(x, (n, dim)).copy(), view(t, (n,)).copy()]
+    if condition_dim > 0:
+        given.append(view(condition, (n, condition_dim)).copy() if condition else None)
+    return given
+
+
+def _differentiating(dim: int, condition_dim: int, jacobian_vector: VelocityFunction):
+    def fill(user, n, x, t, condition, u, *outputs):
+        given = _given(dim, condition_dim, n, x, t, condition)
+        values = tuple(jacobian_vector(*given, view(u, (n, dim)).copy()))
+        if len(values) != 2:
+            raise shape_error(f'jacobian_vector must return v and (dv/dx) u, not {len(values)} arrays')
+        for output, value in zip(outputs, values):
+            rows = rows_of('what jacobian_vector returned', value, dim)
+            view(output, (n, dim))[:] = with_shape('what jacobian_vector returned', rows, (n, dim))
+    return fill
+
+
 def _evaluating(dim: int, condition_dim: int, velocity: VelocityFunction):
     def fill(user, n, x, t, condition, v):
-        # Copies, because the library's memory is gone when the user looks at them later.
-        given = [view(x, (n, dim)).copy(), view(t, (n,)).copy()]
-        if condition_dim > 0:
-            given.append(view(condition, (n, condition_dim)).copy() if condition else None)
-        values = velocity(*given)
+        values = velocity(*_given(dim, condition_dim, n, x, t, condition))
         rows = rows_of('what velocity returned', values, dim)
         view(v, (n, dim))[:] = with_shape('what velocity returned', rows, (n, dim))
     return fill

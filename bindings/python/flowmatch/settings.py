@@ -1,4 +1,4 @@
-"""What a model and a trainer are told: paths, times, losses, couplings, rates and validation."""
+"""What a model and a trainer are told: paths, divergences, times, losses, couplings, rates and validation."""
 
 import ctypes
 from ctypes import byref, c_double, pointer, sizeof
@@ -18,6 +18,8 @@ from .source import Generator, Source, lending
 PATHS = {'linear': 0, 'polynomial': 1, 'variance_preserving': 2, 'linear_variance_preserving': 3,
          'cosine': 4, 'trigonometric': 4, 'lipman': 5, 'brownian_bridge': 6, 'callback': 7}
 PREDICTIONS = {'velocity': 0, 'data': 1, 'noise': 2}
+DIVERGENCES = {'exact': 0, 'hutchinson': 1}
+PROBES = {'rademacher': 0, 'gaussian': 1}
 TIMES = {'uniform': 0, 'logit_normal': 1, 'mode': 2, 'cosmap': 3, 'power_law': 4, 'grid': 5,
          'callback': 6}
 LOSSES = {'square': 0, 'pseudo_huber': 1}
@@ -156,6 +158,28 @@ def _scheduling(schedule: Callable):
         for output, value in zip(outputs, values):
             view(output, (n,), np.float64)[:] = value
     return fill
+
+
+class Divergence(Settings):
+    """How the divergence of a velocity, the trace of dv/dx, is had.
+
+    Args:
+        method: 'exact', or 'hutchinson': the mean over probes z of z^T (dv/dx) z.
+        probe: what a probe's numbers are, 'rademacher' (-1 or 1) or 'gaussian'.
+        probes: of a row. Default 1.
+        seed: of the probes, which depend on (seed, row) alone. Default 0.
+        finite_difference: step of central differences, for a callback model without a
+            jacobian_vector. Default 2^-8.
+    """
+
+    def __init__(self, method: str = 'exact', probe: Optional[str] = None,
+                 probes: Optional[int] = None, seed: Optional[int] = None,
+                 finite_difference: Optional[float] = None):
+        super().__init__(new_config(
+            _library.DivergenceConfig, library.fmatch_divergence_config_init_sized,
+            method=number_of('method', DIVERGENCES, method),
+            probe=number_of('probe', PROBES, probe), probes=probes, seed=seed,
+            finite_difference=finite_difference))
 
 
 class Times(Settings):

@@ -1,0 +1,92 @@
+"""Log-densities of a flow: of given points, and of samples while they are drawn."""
+
+import ctypes
+from ctypes import pointer, sizeof
+from typing import Any, Callable, NamedTuple, Optional
+
+import numpy as np
+
+from . import _library
+from ._arrays import address, as_float64, bounded, conditions_of, rows_of, view
+from ._calls import call_with_callbacks, guarded
+from ._handle import new_config, number_of
+from ._library import library
+from .model import Model
+from .sampler import SOLVERS
+from .settings import Divergence, Settings, kept_of, pointer_of
+
+
+class LogDensity(NamedTuple):
+    """log p_t of rows, float64 [n] each."""
+
+    log_density: np.ndarray
+    standard_error: np.ndarray  #: of the mean over the probes; nan for one, 0 where it is exact
+    x: np.ndarray  #: of draw(), the samples [n, dim]; of evaluate(), the noise that becomes the rows
+
+
+class Likelihood(Settings):
+    """The log-density along a model's flow.
+
+    Args:
+        model: any; each call uses the parameters that it has when the call begins.
+        solver: 'rk4' where not given, 'euler', 'midpoint' or 'heun'.
+        steps: of equal length. Default 50.
+        t: of the density, 1 where not given, which is data.
+        divergence: how the divergence is had. Default exactly.
+        base: base(x) returns the log-density [n] of the noise at x [n, dim]; that of the model's
+            noise where not given.
+    """
+
+    def __init__(self, model: Model, solver: Optional[str] = None, steps: Optional[int] = None,
+                 t: Optional[float] = None, divergence: Optional[Divergence] = None,
+                 base: Optional[Callable[[np.ndarray], Any]] = None):
+        self._model = model
+        config = new_config(_library.LikelihoodConfig, library.fmatch_likelihood_config_init_sized,
+                            solver=number_of('solver', SOLVERS, solver), steps=steps, t=t,
+                            divergence=pointer_of(divergence))
+        kept: tuple = (model, *kept_of(divergence))
+        if base is not None:
+            function = _library.LOG_DENSITY(guarded(_basing(model.dim, base)))
+            callbacks = _library.DensityCallbacks(struct_size=sizeof(_library.DensityCallbacks),
+                                                  log_density=function)
+            config.base = pointer(callbacks)
+            kept += (function, callbacks)
+        super().__init__(config, kept)
+
+    def evaluate(self, x: Any, condition: Any = None, first_row: int = 0) -> LogDensity:
+        """log p_t(x) of points [n, dim] under conditions [n, condition_dim].
+
+        Args:
+            x: [n, dim], or [n] in one dimension.
+            condition: None: the null condition.
+            first_row: index of the first row in the stream of the probes.
+        """
+        x = rows_of('x', x, self._model.dim)
+        condition = conditions_of(condition, self._model.condition_dim, len(x))
+        values, error = np.empty((2, len(x)), np.float64)
+        x0 = np.empty_like(x)
+        call_with_callbacks(library.fmatch_likelihood_evaluate, self._model._address, self._pointer,
+                            len(x), address(x), address(condition),
+                            bounded('first_row', first_row, ctypes.c_int64), address(values),
+                            address(error), address(x0))
+        return LogDensity(values, error, x0)
+
+    def draw(self, n: int, seed: int = 0, first_row: int = 0, condition: Any = None) -> LogDensity:
+        """n samples at t and their log-density; the arguments are those of Sampler.draw."""
+        rows = max(n, 0)
+        condition = conditions_of(condition, self._model.condition_dim, rows)
+        values, error = np.empty((2, rows), np.float64)
+        x = np.empty((rows, self._model.dim), np.float32)
+        call_with_callbacks(library.fmatch_likelihood_draw, self._model._address, self._pointer,
+                            bounded('seed', seed, ctypes.c_uint64),
+                            bounded('first_row', first_row, ctypes.c_int64),
+                            bounded('n', n, ctypes.c_int64), address(condition), address(x),
+                            address(values), address(error))
+        return LogDensity(values, error, x)
+
+
+def _basing(dim: int, base: Callable):
+    def fill(user, n, x, log_density):
+        values = as_float64('what base returned', base(view(x, (n, dim)).copy()), (n,))
+        view(log_density, (n,), np.float64)[:] = values
+    return fill
