@@ -43,7 +43,7 @@ struct passengers {
     int64_t first, n; /* in the call */
     double *x;
     float *rounded, *t, *model_scratch;
-    float *slope[SOLVER_STAGES_MAX];
+    float *slope[SOLVER_SLOPES_MAX];
     struct divergence divergence;
 };
 
@@ -78,7 +78,7 @@ static fmatch_status read_config(struct flow *f, const fmatch_likelihood_config 
     fmatch_likelihood_config_init(&c);
     if (config)
         RETURN_IF_FAILED(configuration_read(&c, sizeof c, sizeof c, config, "config"));
-    CHECK_RANGE("config->solver", c.solver, FMATCH_SOLVER_EULER, FMATCH_SOLVER_RK4);
+    CHECK_RANGE("config->solver", c.solver, FMATCH_SOLVER_EULER, FMATCH_SOLVER_RK4_THREE_EIGHTHS);
     CHECK_RANGE("config->steps", c.steps, 1, STEPS_MAX);
     RETURN_IF_FAILED(configuration_check_double("config->t", c.t, times));
     RETURN_IF_FAILED(divergence_method_read(&f->method, f->view.model->context->kernels,
@@ -156,13 +156,13 @@ static fmatch_status take_stage(const struct flow *f, struct passengers *p, int3
 }
 
 /* x + h times the weighted slopes. */
-static void move(const struct passengers *p, int64_t cells, int32_t stages, const float *weights,
+static void move(const struct passengers *p, int64_t cells, int32_t stages, const double *weights,
                  double h, bool stay)
 {
     for (int64_t k = 0; k < cells; k++) {
         double sum = 0.0;
         for (int32_t i = 0; i < stages; i++)
-            sum += (double)weights[i] * (double)p->slope[i][k];
+            sum += weights[i] * (double)p->slope[i][k];
         const double x = p->x[k] + h * sum;
         p->rounded[k] = (float)x;
         if (!stay)
@@ -177,10 +177,11 @@ static fmatch_status take_step(const struct flow *f, struct passengers *p, int64
     const double t = time_of_step(f, step), h = time_of_step(f, step + 1) - t;
     RETURN_IF_FAILED(take_stage(f, p, 0, t, weight_at(f, step)));
     for (int32_t i = 1; i < s->stages; i++) {
-        move(p, cells, i, s->a[i], h, true);
-        RETURN_IF_FAILED(take_stage(f, p, i, t + s->c[i] * h, 0.0));
+        const double *row = solver_row(s, i);
+        move(p, cells, i, row + 1, h, true);
+        RETURN_IF_FAILED(take_stage(f, p, i, t + row[0] * h, 0.0));
     }
-    move(p, cells, s->stages, s->b, h, false);
+    move(p, cells, s->stages, solver_row(s, s->stages) + 1, h, false);
     return FMATCH_OK;
 }
 
