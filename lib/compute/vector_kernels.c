@@ -437,12 +437,27 @@ static inline struct sine_and_cosine sincos_element(float turns)
 
 /* ---- the loops ---- */
 
+/* Elements behind the last whole block go through the same loop once more, in a block of their
+ * own: a loop over whole blocks needs no second, scalar copy of its body. */
+enum { ELEMENTS_OF_A_BLOCK = 16 };
+
 #define UNARY_KERNEL(name, element)                                                                \
     static void name(int64_t n, const float *x, float *y)                                          \
     {                                                                                              \
-        INDEPENDENT_ITERATIONS                                                                     \
-        for (int64_t i = 0; i < n; i++)                                                            \
-            y[i] = element(x[i]);                                                                  \
+        float last[ELEMENTS_OF_A_BLOCK] = {0}, out[ELEMENTS_OF_A_BLOCK];                           \
+        const float *from = x;                                                                     \
+        float *to = y;                                                                             \
+        const int64_t rest = n % ELEMENTS_OF_A_BLOCK;                                              \
+        memcpy(last, x + (n - rest), (size_t)rest * sizeof *x);                                    \
+        for (int64_t whole = n - rest;;) {                                                         \
+            INDEPENDENT_ITERATIONS                                                                 \
+            for (int64_t i = 0; i < (whole & -ELEMENTS_OF_A_BLOCK); i++)                           \
+                to[i] = element(from[i]);                                                          \
+            if (from == last || rest == 0)                                                         \
+                break;                                                                             \
+            from = last, to = out, whole = ELEMENTS_OF_A_BLOCK;                                    \
+        }                                                                                          \
+        memcpy(y + (n - rest), out, (size_t)rest * sizeof *y);                                     \
     }
 
 #define ACTIVATION_KERNELS(name)                                                                   \
@@ -456,12 +471,25 @@ static inline struct sine_and_cosine sincos_element(float turns)
 #define DERIVATIVE_KERNEL(name)                                                                    \
     static void activate_##name##_with_derivative(int64_t n, const float *z, float *a, float *da)  \
     {                                                                                              \
-        INDEPENDENT_ITERATIONS                                                                     \
-        for (int64_t i = 0; i < n; i++) {                                                          \
-            struct value_and_slope y = name(z[i]);                                                 \
-            a[i] = y.value;                                                                        \
-            da[i] = y.slope;                                                                       \
+        float last[ELEMENTS_OF_A_BLOCK] = {0};                                                     \
+        float value[ELEMENTS_OF_A_BLOCK], slope[ELEMENTS_OF_A_BLOCK];                              \
+        const float *from = z;                                                                     \
+        float *to = a, *to_slope = da;                                                             \
+        const int64_t rest = n % ELEMENTS_OF_A_BLOCK;                                              \
+        memcpy(last, z + (n - rest), (size_t)rest * sizeof *z);                                    \
+        for (int64_t whole = n - rest;;) {                                                         \
+            INDEPENDENT_ITERATIONS                                                                 \
+            for (int64_t i = 0; i < (whole & -ELEMENTS_OF_A_BLOCK); i++) {                         \
+                struct value_and_slope y = name(from[i]);                                          \
+                to[i] = y.value;                                                                   \
+                to_slope[i] = y.slope;                                                             \
+            }                                                                                      \
+            if (from == last || rest == 0)                                                         \
+                break;                                                                             \
+            from = last, to = value, to_slope = slope, whole = ELEMENTS_OF_A_BLOCK;                \
         }                                                                                          \
+        memcpy(a + (n - rest), value, (size_t)rest * sizeof *a);                                   \
+        memcpy(da + (n - rest), slope, (size_t)rest * sizeof *da);                                 \
     }
 
 UNARY_KERNEL(exp_kernel, exp_element)
@@ -481,12 +509,24 @@ ACTIVATION_KERNELS(softplus)
 
 static void sincos_turns_kernel(int64_t n, const float *turns, float *sine, float *cosine)
 {
-    INDEPENDENT_ITERATIONS
-    for (int64_t i = 0; i < n; i++) {
-        struct sine_and_cosine y = sincos_element(turns[i]);
-        sine[i] = y.sine;
-        cosine[i] = y.cosine;
+    float last[ELEMENTS_OF_A_BLOCK] = {0}, sines[ELEMENTS_OF_A_BLOCK], cosines[ELEMENTS_OF_A_BLOCK];
+    const float *from = turns;
+    float *to_sine = sine, *to_cosine = cosine;
+    const int64_t rest = n % ELEMENTS_OF_A_BLOCK;
+    memcpy(last, turns + (n - rest), (size_t)rest * sizeof *turns);
+    for (int64_t whole = n - rest;;) {
+        INDEPENDENT_ITERATIONS
+        for (int64_t i = 0; i < (whole & -ELEMENTS_OF_A_BLOCK); i++) {
+            struct sine_and_cosine y = sincos_element(from[i]);
+            to_sine[i] = y.sine;
+            to_cosine[i] = y.cosine;
+        }
+        if (from == last || rest == 0)
+            break;
+        from = last, to_sine = sines, to_cosine = cosines, whole = ELEMENTS_OF_A_BLOCK;
     }
+    memcpy(sine + (n - rest), sines, (size_t)rest * sizeof *sine);
+    memcpy(cosine + (n - rest), cosines, (size_t)rest * sizeof *cosine);
 }
 
 static void adam_kernel(const struct adam_step *step, int64_t n, const float *g, float *p, float *m,
@@ -805,7 +845,7 @@ static void words_to_uniform(int32_t blocks, struct tile *t)
 {
     for (int j = 0; j < 4; j++) {
         uint32_t *w = t->word[j];
-        for (int32_t i = 0; i < blocks; i++)
+        for (int32_t i = 0; i < (blocks & -BLOCKS_AT_ONCE); i++)
             w[i] = bits_of((float)(int32_t)(w[i] >> 8) * 0x1p-24f);
     }
 }
@@ -816,7 +856,7 @@ static void words_to_uniform(int32_t blocks, struct tile *t)
 static void box_muller(int32_t blocks, uint32_t *first, uint32_t *second)
 {
     INDEPENDENT_ITERATIONS
-    for (int32_t i = 0; i < blocks; i++) {
+    for (int32_t i = 0; i < (blocks & -BLOCKS_AT_ONCE); i++) {
         float high = (float)(int32_t)(first[i] >> 16);
         float low = (float)(int32_t)(first[i] & 0xffffu);
         float u = FMADD(high, 65536.0f, low + 0.5f) * 0x1p-32f;
@@ -837,7 +877,7 @@ static void words_to_normal(int32_t blocks, struct tile *t)
 static void interleave(int32_t blocks, const struct tile *t, uint32_t *out)
 {
     INDEPENDENT_ITERATIONS
-    for (int32_t i = 0; i < blocks; i++) {
+    for (int32_t i = 0; i < (blocks & -BLOCKS_AT_ONCE); i++) {
         out[4 * i] = t->word[0][i];
         out[4 * i + 1] = t->word[1][i];
         out[4 * i + 2] = t->word[2][i];
