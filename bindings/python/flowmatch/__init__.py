@@ -26,7 +26,7 @@ from ._library import library as _library_functions
 from .context import Context, build_info, default_context, set_blas_threads
 from .model import Model, Parameters
 from .optimizer import SGD, Adam, Optimizer
-from .sampler import Sampler
+from .sampler import RowStatistics, Sampler, SamplerInfo
 from .settings import Coupling, Loss, Pairs, Path, Rate, Schedule, Times, Validation
 from .source import Generator, Rows, Source
 from .trainer import Progress, Trainer, TrainerInfo
@@ -36,7 +36,7 @@ __version__ = _library_functions.fmatch_version_get_text().decode()
 __all__ = ['Adam', 'ArgumentError', 'CallbackError', 'CancelledError', 'Context', 'Coupling',
            'FileError', 'FileFormatError', 'FileVersionError', 'FlowmatchError', 'Generator',
            'Loss', 'Model', 'NotFiniteError', 'Optimizer', 'OutOfMemoryError', 'Pairs',
-           'Parameters', 'Path', 'Progress', 'Rate', 'Rows', 'SGD', 'Sampler', 'Schedule',
-           'ShapeError', 'Source', 'StateError', 'StepLimitError', 'StructSizeError', 'Times',
+           'Parameters', 'Path', 'Progress', 'Rate', 'RowStatistics', 'Rows', 'SGD', 'Sampler',
+           'SamplerInfo', 'Schedule', 'ShapeError', 'Source', 'StateError', 'StepLimitError', 'StructSizeError', 'Times',
            'Trainer', 'TrainerInfo', 'UnsupportedError', 'Validation', 'build_info',
            'default_context', 'library_path', 'metrics', 'set_blas_threads', 'transport']
