@@ -18,7 +18,7 @@ typedef struct fmatch_sampler fmatch_sampler;
  *
  * The last three are adaptive: from an estimate of the error every row chooses steps of its own,
  * whatever shares its batch, by a proportional-integral control (Hairer and Wanner 1996, IV.2, beta
- * = 0.04 for order 5); the first step is chosen as Hairer, Norsett and Wanner 1993, II.4 do. Their
+ * = 0.06 for order 5); the first step is chosen as Hairer, Norsett and Wanner 1993, II.4 do. Their
  * NFE are those of a step that is tried; a row takes two more to begin with. Tableaux: Hairer,
  * Norsett and Wanner 1993; Bogacki and Shampine 1989; Dormand and Prince 1980, with their own
  * weights of the error; Tsitouras 2011.

@@ -3,7 +3,10 @@
  * all slots in one product, and moves each row on to its next point. A row that has arrived makes
  * room for the next one, so that products are full until the last rows.
  *
- * The state and the time of a row are doubles; the model is asked in floats. */
+ * The state and the time of a row are doubles; the model is asked in floats.
+ *
+ * Where guidance begins or ends, the field jumps, which an estimate of the error may not see: steps
+ * end there, and all stages of a step are guided or none. */
 #include "sample/adaptive.h"
 
 #include "base/finite.h"
@@ -25,10 +28,12 @@ struct slot {
     int64_t output;      /* next time of the trajectory */
     double t, h;         /* where the row is; length of the step that is tried */
     double end;          /* of that step */
+    double stop;         /* up to which the field is smooth */
     double error_before; /* of the last accepted step, in units of the tolerance */
     int32_t point;       /* a stage, or one of the above */
-    bool rejected;       /* the step before was */
-    bool overflowed;     /* because a number was not finite */
+    bool guided;
+    bool rejected;   /* the step before was */
+    bool overflowed; /* because a number was not finite */
 };
 
 struct lane {
@@ -38,8 +43,8 @@ struct lane {
     int64_t active;
     struct slot *slot;  /* [rows] */
     double *y, *y_next; /* [rows, dim] */
-    double *time;       /* [rows] of the points */
-    float *x, *v;       /* [rows, dim] of the points */
+    float *x, *v, *t;   /* [rows, dim], [rows] of the points */
+    bool *guided;       /* [rows] */
     float *k;           /* [rows, slopes, dim] */
     float *condition;   /* [rows, columns] */
     float *begin;       /* [rows, dim] of the rows that have been fetched */
@@ -59,7 +64,7 @@ int64_t adaptive_lane_size(const struct flow *f, int64_t rows)
     const int64_t slopes = f->solver->stages + 1;
     const int64_t arrays = 2 * 2 + 3 + slopes + (f->field.guidance.scale != 1.0);
     const int64_t floats =
-        rows * (arrays * model->dim + model->condition.columns + 3 + slot_floats());
+        rows * (arrays * model->dim + model->condition.columns + 2 + slot_floats());
     return (floats + 15) / 16 * 16 + model->kind->scratch_size(model, rows);
 }
 
@@ -78,15 +83,14 @@ static struct lane lane_in(const struct flow *f, int64_t number)
     room += rows * slot_floats();
     l.y = (double *)(void *)room;
     l.y_next = l.y + cells;
-    l.time = l.y_next + cells;
-    l.x = (float *)(l.time + rows);
+    l.x = (float *)(l.y_next + cells);
     l.v = l.x + cells;
     l.begin = l.v + cells;
     l.k = l.begin + cells;
     l.condition = l.k + l.slopes * cells;
-    l.rows.t = l.condition + rows * model->condition.columns;
-    l.rows.null_velocity = f->field.guidance.scale != 1.0 ? l.rows.t + rows : NULL;
-    l.rows.time = l.time;
+    l.rows.t = l.t = l.condition + rows * model->condition.columns;
+    l.rows.guided = l.guided = (bool *)(l.t + rows);
+    l.rows.null_velocity = f->field.guidance.scale != 1.0 ? l.t + 2 * rows : NULL;
     l.rows.x = l.x;
     l.rows.condition = f->passage.condition ? l.condition : NULL;
     return l;
@@ -200,17 +204,31 @@ static void finish(const struct lane *l, struct slot *s, enum row_outcome outcom
 
 /* ---- control ---- */
 
+/* The next stretch of the row's way on which it is guided, or not, all along. */
+static void begin_stretch(const struct lane *l, struct slot *s)
+{
+    const struct guidance *g = &l->flow->field.guidance;
+    const double edges[] = {g->begin, g->end};
+    s->stop = l->flow->grid->end;
+    if (!l->flow->passage.condition || g->scale == 1.0)
+        return;
+    for (int i = 0; i < 2; i++)
+        if (l->way * edges[i] > l->way * s->t && l->way * edges[i] < l->way * s->stop)
+            s->stop = edges[i];
+    s->guided = guidance_acts(g, 0.5 * (s->t + s->stop));
+}
+
 /* Cuts the next step to what is left and what is allowed. */
 static void try_step(const struct lane *l, struct slot *s, double h)
 {
     const struct step_control *control = l->flow->control;
-    const double end = l->flow->grid->end, left = fabs(end - s->t);
+    const double left = fabs(s->stop - s->t);
     if (control->largest > 0.0 && h > control->largest)
         h = control->largest;
     const bool last = 1.01 * h >= left; /* rather than a sliver for the next one */
     const double smallest = fmax(control->smallest, 4.0 * DBL_EPSILON); /* of times up to 1 */
     s->h = last ? left : h;
-    s->end = last ? end : s->t + l->way * h;
+    s->end = last ? s->stop : s->t + l->way * h;
     s->point = 1;
     if (s->record->accepted + s->record->rejected >= control->steps_max)
         finish(l, s, ROW_STEP_LIMIT);
@@ -236,18 +254,23 @@ static void accept(const struct lane *l, struct slot *s, double factor)
     memcpy(slope_of(l, s, 0), slope_of(l, s, l->slopes - 1), (size_t)l->dim * sizeof *l->k);
     s->t = s->end;
     s->rejected = s->overflowed = false;
-    if (s->t == l->flow->grid->end)
+    if (s->t == l->flow->grid->end) {
         finish(l, s, ROW_ARRIVED);
-    else
+    } else if (s->t == s->stop) {
+        begin_stretch(l, s);
+        s->h *= factor;
+        s->point = POINT_START;
+    } else {
         try_step(l, s, factor * s->h);
+    }
 }
 
 /* PI control with the constants of Hairer and Wanner, "Solving Ordinary Differential Equations II",
- * IV.2: beta is 0.2 / q, 0.04 of a pair 5(4), where the error is of order h^q. */
+ * IV.2: beta is 0.3 / q, 0.06 of a pair 5(4), where the error is of order h^q. */
 static void judge(const struct lane *l, struct slot *s)
 {
     const struct solver *solver = l->flow->solver;
-    const double q = solver->error_order + 1.0, beta = 0.2 / q;
+    const double q = solver->error_order + 1.0, beta = 0.3 / q;
     const double error =
         norm_of(l, s, s->end - s->t, l->slopes, solver_error_row(solver), row_of(l, s, l->y_next));
     const double guess = SAFETY * pow(error, 0.75 * beta - 1.0 / q);
@@ -273,7 +296,7 @@ static void begin_probe(const struct lane *l, struct slot *s)
         sum += pow(y[d] / (control->absolute + control->relative * fabs(y[d])), 2.0);
     const double size = sqrt(sum / l->dim), slope = norm_of(l, s, 1.0, 1, &one, y);
     const double h = size < 1e-5 || slope < 1e-5 ? 1e-6 : 0.01 * size / slope;
-    s->h = fmin(h, fabs(l->flow->grid->end - s->t));
+    s->h = fmin(h, fabs(s->stop - s->t));
     s->point = POINT_PROBE;
 }
 
@@ -295,12 +318,10 @@ static void end_probe(const struct lane *l, struct slot *s)
 static void receive(const struct lane *l, struct slot *s, const float *v)
 {
     const struct flow *f = l->flow;
-    const double t = l->time[s - l->slot];
-    const bool guided = f->passage.condition && guidance_acts(&f->field.guidance, t);
     const int32_t point = s->point, slope = point == POINT_START   ? 0
                                             : point == POINT_PROBE ? 1
                                                                    : point;
-    s->record->evaluations += 1 + guided;
+    s->record->evaluations += 1 + s->guided;
     if (!finite_all(l->dim, v)) {
         if (point == POINT_START)
             finish(l, s, ROW_NOT_FINITE);
@@ -311,8 +332,8 @@ static void receive(const struct lane *l, struct slot *s, const float *v)
         return;
     }
     memcpy(slope_of(l, s, slope), v, (size_t)l->dim * sizeof *v);
-    if (point == POINT_START && f->control->first > 0.0)
-        try_step(l, s, f->control->first);
+    if (point == POINT_START && s->h > 0.0)
+        try_step(l, s, s->h);
     else if (point == POINT_START)
         begin_probe(l, s);
     else if (point == POINT_PROBE)
@@ -332,12 +353,13 @@ static bool put_point(const struct lane *l, const struct slot *s)
     if (s->point > 0) {
         const double *row = solver_row(l->flow->solver, s->point);
         combine(l, s, s->end - s->t, s->point, row + 1, y);
-        l->time[i] = row[0] == 1.0 ? s->end : s->t + row[0] * (s->end - s->t);
+        l->t[i] = (float)(row[0] == 1.0 ? s->end : s->t + row[0] * (s->end - s->t));
     } else {
         const double h = s->point == POINT_PROBE ? l->way * s->h : 0.0;
         combine(l, s, h, s->point == POINT_PROBE, &one, y);
-        l->time[i] = s->t + h;
+        l->t[i] = (float)(s->t + h);
     }
+    l->guided[i] = s->guided;
     narrow(l->dim, y, l->x + i * l->dim);
     return finite_all(l->dim, l->x + i * l->dim);
 }
@@ -387,6 +409,7 @@ static void start_row(struct lane *l, struct slot *s)
     *s = (struct slot){.record = &f->records[row],
                        .row = row,
                        .t = f->grid->start,
+                       .h = f->control->first,
                        .end = f->grid->start,
                        .error_before = 1e-4,
                        .point = POINT_START};
@@ -396,6 +419,7 @@ static void start_row(struct lane *l, struct slot *s)
     if (f->passage.condition)
         memcpy(l->condition + i * columns, f->passage.condition + row * columns,
                (size_t)columns * sizeof *l->condition);
+    begin_stretch(l, s);
     put_outputs(l, s);
     put_point(l, s);
 }
@@ -404,7 +428,8 @@ static void move_slot(struct lane *l, int64_t from, int64_t to)
 {
     const int32_t dim = l->dim, columns = l->flow->field.view.model->condition.columns;
     l->slot[to] = l->slot[from];
-    l->time[to] = l->time[from];
+    l->t[to] = l->t[from];
+    l->guided[to] = l->guided[from];
     memcpy(l->y + to * dim, l->y + from * dim, (size_t)dim * sizeof *l->y);
     memcpy(l->y_next + to * dim, l->y_next + from * dim, (size_t)dim * sizeof *l->y);
     memcpy(l->x + to * dim, l->x + from * dim, (size_t)dim * sizeof *l->x);

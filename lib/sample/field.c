@@ -19,7 +19,7 @@ static fmatch_status guide(const struct field *f, const struct field_rows *r, in
     for (int64_t i = 0; i < n; i++) {
         float *row = v + (first + i) * dim;
         const float *from = null + i * dim;
-        for (int32_t j = 0; guidance_acts(&f->guidance, r->time[first + i]) && j < dim; j++)
+        for (int32_t j = 0; r->guided[first + i] && j < dim; j++)
             row[j] = from[j] + scale * (row[j] - from[j]);
     }
     return FMATCH_OK;
@@ -27,15 +27,12 @@ static fmatch_status guide(const struct field *f, const struct field_rows *r, in
 
 fmatch_status field_evaluate(const struct field *f, const struct field_rows *r, float *v)
 {
-    int64_t first = r->n, end = 0;
-    for (int64_t i = 0; i < r->n; i++) {
-        r->t[i] = (float)r->time[i];
-        if (!guidance_acts(&f->guidance, r->time[i]))
-            continue;
-        first = i < first ? i : first;
-        end = i + 1;
-    }
+    int64_t first = 0, end = r->condition ? r->n : 0;
+    while (first < end && !r->guided[first])
+        first++;
+    while (end > first && !r->guided[end - 1])
+        end--;
     const struct model_rows rows = {.n = r->n, .x = r->x, .t = r->t, .condition = r->condition};
     RETURN_IF_FAILED(model_view_evaluate(&f->view, r->scratch, &rows, v));
-    return r->condition && end > first ? guide(f, r, first, end - first, v) : FMATCH_OK;
+    return end > first ? guide(f, r, first, end - first, v) : FMATCH_OK;
 }

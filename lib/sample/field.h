@@ -18,10 +18,9 @@ struct field {
 /* At most MODEL_BLOCK_ROWS rows, each with a time of its own, and room to evaluate them in. */
 struct field_rows {
     int64_t n;
-    const double *time;     /* [n] */
-    const float *x;         /* [n, dim] */
+    const float *x, *t;     /* [n, dim], [n] */
     const float *condition; /* [n, columns], or NULL */
-    float *t;               /* [n], for the model */
+    const bool *guided;     /* [n] */
     float *null_velocity;   /* [n, dim], where there is guidance */
     float *scratch;
 };

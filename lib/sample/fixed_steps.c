@@ -9,7 +9,8 @@
 struct lane {
     float *x, *stage; /* [rows, dim] */
     float *slope[SOLVER_SLOPES_MAX];
-    double *time;           /* [rows] */
+    float *t;               /* [rows] */
+    bool *guided;           /* [rows] */
     struct field_rows rows; /* of the block */
     int64_t first;          /* row of the call */
 };
@@ -18,7 +19,7 @@ int64_t fixed_steps_lane_size(const struct flow *f, int64_t rows)
 {
     const fmatch_model *model = f->field.view.model;
     const int64_t arrays = 2 + (f->field.guidance.scale != 1.0) + f->solver->stages;
-    const int64_t floats = arrays * rows * model->dim + 3 * rows;
+    const int64_t floats = arrays * rows * model->dim + 2 * rows;
     return (floats + 15) / 16 * 16 + model->kind->scratch_size(model, rows);
 }
 
@@ -29,8 +30,6 @@ static struct lane lane_in(const struct flow *f, int32_t number)
     float *room = f->room + number * f->lane_size;
     struct lane lane = {.rows = {.scratch = room}};
     room += model->kind->scratch_size(model, f->lane_rows);
-    lane.time = (double *)(void *)room; /* aligned for any type */
-    room += 2 * f->lane_rows;
     lane.x = room;
     lane.stage = lane.x + cells;
     room = lane.stage + cells;
@@ -40,8 +39,8 @@ static struct lane lane_in(const struct flow *f, int32_t number)
         lane.rows.null_velocity = room;
         room += cells;
     }
-    lane.rows.t = room;
-    lane.rows.time = lane.time;
+    lane.rows.t = lane.t = room;
+    lane.rows.guided = lane.guided = (bool *)(room + f->lane_rows);
     return lane;
 }
 
@@ -75,8 +74,10 @@ static fmatch_status evaluate_stage(const struct flow *f, struct lane *lane, dou
                                     const float *x, float *v)
 {
     const int64_t cells = lane->rows.n * f->field.view.model->dim;
-    for (int64_t i = 0; i < lane->rows.n; i++)
-        lane->time[i] = t;
+    for (int64_t i = 0; i < lane->rows.n; i++) {
+        lane->t[i] = (float)t;
+        lane->guided[i] = guidance_acts(&f->field.guidance, t);
+    }
     lane->rows.x = x;
     RETURN_IF_FAILED(field_evaluate(&f->field, &lane->rows, v));
     if (finite_all(cells, v))
