@@ -393,8 +393,9 @@ static fmatch_status fetch(struct call *call, struct lane *l)
         const int64_t first = atomic_fetch_add(&call->next, l->flow->lane_rows);
         l->fetched = l->fetched_first = first < n ? first : n;
         l->fetched_end = n - l->fetched < l->flow->lane_rows ? n : first + l->flow->lane_rows;
-        RETURN_IF_FAILED(
-            flow_begin_rows(l->flow, l->fetched, l->fetched_end - l->fetched, l->begin));
+        if (l->fetched < l->fetched_end)
+            RETURN_IF_FAILED(
+                flow_begin_rows(l->flow, l->fetched, l->fetched_end - l->fetched, l->begin));
     }
     return FMATCH_OK;
 }

@@ -256,6 +256,8 @@ static fmatch_status integrate(fmatch_sampler *s, const struct passage *p)
         return status_fail(FMATCH_ERROR_STATE,
                            "the sampler is in a call already; a callback cannot enter it again");
     s->rows_taken = 0;
+    if (p->n == 0)
+        return FMATCH_OK;
     struct flow f = {.field = {.view = {.model = s->model}, .guidance = s->guidance},
                      .solver = s->solver,
                      .grid = &s->grid,

@@ -32,7 +32,7 @@ ADAPTIVE = ("bogacki_shampine", "dormand_prince", "tsitouras")
 A, B, K = complex(0.2, -2.8), complex(2.4, -3.4), 7.8
 
 
-def evaluate_spiral(x, t, condition):
+def evaluate_spiral(x, t):
     z = (x[:, 0].astype(float) + 1j * x[:, 1]) * (A + B * np.cos(K * t.astype(float)))
     return np.stack([z.real, z.imag], 1)
 
@@ -134,7 +134,7 @@ def beside_scipy(quick):
 def stiff_rows():
     """x' = -c x where c is 5, and 500 in one row of a hundred; a controller of the whole batch takes the steps of the
     stiffest row for all."""
-    model = fm.Model.callback(2, lambda x, t, condition: np.stack([-x[:, 1] * x[:, 0], 0 * x[:, 0]], 1),
+    model = fm.Model.callback(2, lambda x, t: np.stack([-x[:, 1] * x[:, 0], 0 * x[:, 0]], 1),
                               context=CONTEXT)
     x = np.ones((1000, 2))
     x[:, 1] = np.where(np.arange(1000) % 100 == 50, 500, 5)
