@@ -778,6 +778,52 @@ static void a_callback_that_fails_ends_the_call(void **state)
     fmatch_model_destroy(&model);
 }
 
+/* A schedule of the caller's, on any thread, that has no values late on the way. */
+static int32_t evaluate_schedule(void *user, int64_t n, const double *t, double *alpha,
+                                 double *sigma, double *alpha_rate, double *sigma_rate)
+{
+    (void)user;
+    for (int64_t i = 0; i < n; i++) {
+        if (t[i] > 0.6 && t[i] < 0.7)
+            return -3;
+        alpha[i] = t[i];
+        sigma[i] = 1 - t[i];
+        alpha_rate[i] = 1;
+        sigma_rate[i] = -1;
+    }
+    return 0;
+}
+
+static void a_failure_on_another_thread_is_told(void **state)
+{
+    (void)state;
+    fmatch_context *context = make_context(2);
+    fmatch_schedule_callbacks schedule = {.struct_size = sizeof schedule,
+                                          .evaluate = evaluate_schedule};
+    fmatch_path_config path;
+    fmatch_path_config_init(&path);
+    path.kind = FMATCH_PATH_CALLBACK;
+    path.schedule = &schedule;
+    fmatch_mlp_config net;
+    fmatch_mlp_config_init(&net);
+    net.dim = 1;
+    net.path = &path;
+    net.prediction = FMATCH_PREDICTION_DATA;
+    net.baseline = FMATCH_BASELINE_NONE;
+    fmatch_model *model;
+    expect_ok(fmatch_model_create_mlp(&model, context, &net));
+    fmatch_sampler_config config = config_of(FMATCH_SOLVER_DORMAND_PRINCE, 1e-4, 0, 1);
+    config.step_largest = 0.05;
+    fmatch_sampler *sampler = make_with(model, &config);
+    float *x = floats(ROWS);
+    expect_status(fmatch_sampler_draw(sampler, 1, 0, ROWS, NULL, x), FMATCH_ERROR_CALLBACK);
+    assert_int_equal(fmatch_error_callback_code(), -3);
+    free(x);
+    fmatch_sampler_destroy(&sampler);
+    fmatch_model_destroy(&model);
+    fmatch_context_destroy(&context);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -799,6 +845,7 @@ int main(void)
         world_test(drawn_rows_are_noise_integrated),
         world_test(fixed_steps_have_statistics_too),
         world_test(a_callback_that_fails_ends_the_call),
+        world_test(a_failure_on_another_thread_is_told),
     };
     return cmocka_run_group_tests_name("adaptive", tests, NULL, NULL);
 }
