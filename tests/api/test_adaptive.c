@@ -199,6 +199,33 @@ static void data_goes_back_to_its_noise(void **state)
     fmatch_model_destroy(&model);
 }
 
+/* With a relative tolerance a row of 1024 times another's numbers takes its steps; with an absolute
+ * one it takes more. */
+static void tolerances_are_relative_and_absolute(void **state)
+{
+    struct field field = {decay, 2, 0};
+    fmatch_model *model = make_field(context_of(state), &field);
+    for (size_t s = 0; s < COUNT(solvers); s++)
+        for (int relative = 0; relative <= 1; relative++) {
+            fmatch_sampler_config config = config_of(solvers[s], 0, 0, 1);
+            config.tolerance_absolute = relative ? 1e-30 : 1e-4;
+            config.tolerance_relative = relative ? 1e-4 : 1e-30;
+            fmatch_sampler *sampler = make_with(model, &config);
+            float x[] = {1, 4, 1024, 4};
+            int64_t evaluations[2];
+            expect_ok(fmatch_sampler_integrate(sampler, 2, x, NULL, x));
+            fmatch_sampler_rows rows = {.struct_size = sizeof rows, .evaluations = evaluations};
+            expect_ok(fmatch_sampler_get_rows(sampler, 0, 2, &rows));
+            if (relative)
+                expect_close(x[2], 1024 * x[0], 0, "%s: 1024 times the row", names[s]);
+            expect_that((evaluations[0] == evaluations[1]) == (relative == 1),
+                        "%s, relative %d: %d and %d evaluations", names[s], relative,
+                        (int)evaluations[0], (int)evaluations[1]);
+            fmatch_sampler_destroy(&sampler);
+        }
+    fmatch_model_destroy(&model);
+}
+
 /* ---- orders ---- */
 
 /* z' = z (a + b cos(k t)) of complex z, in two columns. */
@@ -632,6 +659,29 @@ static void a_field_without_a_value_is_named(void **state)
     fmatch_model_destroy(&model);
 }
 
+static float end_at_half(float x, float t, float setting)
+{
+    (void)t, (void)setting;
+    return x < 0.5f ? 1 : NAN;
+}
+
+static void a_row_stops_where_the_field_ends(void **state)
+{
+    struct field field = {end_at_half, 2, 0};
+    fmatch_model *model = make_field(context_of(state), &field);
+    for (size_t s = 0; s < COUNT(solvers); s++) {
+        fmatch_sampler_config config = config_of(solvers[s], 1e-4, 0, 1);
+        fmatch_sampler *sampler = make_with(model, &config);
+        float x[] = {-2, 0, 0, 0};
+        expect_status(fmatch_sampler_integrate(sampler, 2, x, NULL, x), FMATCH_ERROR_NOT_FINITE);
+        expect_detail("row 1", "not finite", "t = 0.5", "1 rows of 2");
+        expect_close(x[0], -1, 1e-6, "%s: the row beside it", names[s]);
+        expect_close(x[2], 0.5, 1e-6, "%s: where the field ends", names[s]);
+        fmatch_sampler_destroy(&sampler);
+    }
+    fmatch_model_destroy(&model);
+}
+
 static void a_field_of_zero_is_crossed(void **state)
 {
     struct field field = {still, 2, 0};
@@ -829,6 +879,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         world_test(errors_follow_the_tolerance),
         world_test(data_goes_back_to_its_noise),
+        world_test(tolerances_are_relative_and_absolute),
         world_test(solvers_show_their_orders),
         world_test(interpolation_is_exact_for_its_polynomials),
         world_test(trajectories_lie_on_the_path),
@@ -840,6 +891,7 @@ int main(void)
         world_test(steps_that_overflow_are_tried_again),
         world_test(an_explosion_is_named),
         world_test(a_field_without_a_value_is_named),
+        world_test(a_row_stops_where_the_field_ends),
         world_test(a_field_of_zero_is_crossed),
         world_test(guidance_acts_on_each_row_by_its_time),
         world_test(drawn_rows_are_noise_integrated),
