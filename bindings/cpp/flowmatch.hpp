@@ -1385,7 +1385,7 @@ class sampler : public detail::owner<fmatch_sampler, fmatch_sampler_destroy>
         return x;
     }
 
-    /** As draw, keeping every step: [count_times, n, dim]. */
+    /** As draw, keeping every time of get_times: [count_times, n, dim]. */
     void draw_trajectory(std::uint64_t seed, std::int64_t first_row, std::int64_t n,
                          float *trajectory, const float *condition = nullptr)
     {
@@ -1417,7 +1417,7 @@ class sampler : public detail::owner<fmatch_sampler, fmatch_sampler_destroy>
         return x_end;
     }
 
-    /** As integrate, keeping every step: [count_times, n, dim]. */
+    /** As integrate, keeping every time of get_times: [count_times, n, dim]. */
     void integrate_trajectory(std::int64_t n, const float *x_start, float *trajectory,
                               const float *condition = nullptr)
     {
@@ -1440,7 +1440,7 @@ class sampler : public detail::owner<fmatch_sampler, fmatch_sampler_destroy>
         return fmatch_sampler_count_times(get());
     }
 
-    /** Times of a trajectory, from t_start to t_end. */
+    /** Times of a trajectory. */
     std::vector<double> get_times() const
     {
         std::vector<double> times = detail::room<double>(count_times(), 1);
@@ -1448,10 +1448,26 @@ class sampler : public detail::owner<fmatch_sampler, fmatch_sampler_destroy>
         return times;
     }
 
-    /** Evaluations of the field that a row costs. */
+    /** Evaluations of the field that a row costs; of an adaptive solver, cost in the last call. */
     std::int64_t count_evaluations() const noexcept
     {
         return fmatch_sampler_count_evaluations(get());
+    }
+
+    /** What the last call took. */
+    fmatch_sampler_info get_info() const
+    {
+        fmatch_sampler_info info = fmatch_sampler_info();
+        info.struct_size = sizeof info;
+        detail::check(fmatch_sampler_get_info(get(), &info));
+        return info;
+    }
+
+    /** What rows first to first + n - 1 of it took, into arrays that may be missing. */
+    void get_rows(std::int64_t first, std::int64_t n, fmatch_sampler_rows rows) const
+    {
+        rows.struct_size = sizeof rows;
+        detail::check(fmatch_sampler_get_rows(get(), first, n, &rows));
     }
 
   private:

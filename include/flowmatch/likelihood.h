@@ -30,7 +30,7 @@ typedef struct fmatch_density_callbacks {
  */
 typedef struct fmatch_likelihood_config {
     uint32_t struct_size; /**< written by init */
-    int32_t solver;       /**< an fmatch_solver of fixed steps. Default RK4. */
+    int32_t solver;       /**< of Runge and Kutta, with fixed steps. Default RK4. */
     int64_t steps;        /**< of equal length, 1 to 2^24. Default 50. */
     double t;             /**< of the density, above 0 and at most 1. Default 1, data. */
     const fmatch_divergence_config *divergence; /**< NULL: exact */

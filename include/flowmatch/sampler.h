@@ -13,14 +13,45 @@
 typedef struct fmatch_sampler fmatch_sampler;
 
 /**
- * Fixed-step methods of Runge and Kutta, with their order and evaluations of the field (NFE) a
- * step.
+ * Methods of Runge and Kutta and of Adams and Bashforth, with their order and evaluations of the
+ * field (NFE) a step. The first seven take the steps of a grid.
+ *
+ * The last three are adaptive: from an estimate of the error every row chooses steps of its own,
+ * whatever shares its batch, by a proportional-integral control (Hairer and Wanner 1996, IV.2, beta
+ * = 0.06 for order 5); the first step is chosen as Hairer, Norsett and Wanner 1993, II.4 do. Their
+ * NFE are those of a step that is tried; a row takes two more to begin with. Tableaux: Hairer,
+ * Norsett and Wanner 1993; Bogacki and Shampine 1989; Dormand and Prince 1980, with their own
+ * weights of the error; Tsitouras 2011.
  */
 enum fmatch_solver {
     FMATCH_SOLVER_EULER = 0,    /**< order 1, 1 NFE; the field is taken at the start of the step */
     FMATCH_SOLVER_MIDPOINT = 1, /**< order 2, 2 NFE */
     FMATCH_SOLVER_HEUN = 2,     /**< order 2, 2 NFE; the trapezoidal rule, explicit */
-    FMATCH_SOLVER_RK4 = 3       /**< order 4, 4 NFE; the classical method */
+    FMATCH_SOLVER_RK4 = 3,      /**< order 4, 4 NFE; the classical method */
+    FMATCH_SOLVER_HEUN3 = 4,    /**< order 3, 3 NFE */
+    FMATCH_SOLVER_RK4_THREE_EIGHTHS = 5, /**< order 4, 4 NFE; the 3/8 rule */
+    FMATCH_SOLVER_ADAMS_BASHFORTH = 6,   /**< order 2, 1 NFE; the first step is a midpoint step */
+    FMATCH_SOLVER_BOGACKI_SHAMPINE = 7,  /**< adaptive, order 3, 3 NFE; between steps order 3 */
+    FMATCH_SOLVER_DORMAND_PRINCE = 8,    /**< adaptive, order 5, 6 NFE; between steps order 4 */
+    FMATCH_SOLVER_TSITOURAS = 9          /**< adaptive, order 5, 6 NFE; between steps order 4 */
+};
+
+/**
+ * Where the steps of N end. Grids other than UNIFORM and TIMES are functions on [0, 1] in the
+ * direction of the data, stretched to lie between t_start and t_end; a sampler that runs backward
+ * stops at the same times. The ends are t_start and t_end exactly.
+ */
+enum fmatch_grid {
+    FMATCH_GRID_UNIFORM = 0, /**< steps of equal length */
+    /** t = 1 - s' with s' = shift s / (1 + (shift - 1) s), s = 1 - i / N: Esser et al. 2024. */
+    FMATCH_GRID_SHIFTED = 1,
+    /**
+     * t_i = 1 / (1 + sigma_i), sigma_i = (80^(1/7) + i / (N - 1) (0.002^(1/7) - 80^(1/7)))^7 for i
+     * from 1 to N - 1: Karras et al. 2022. Time 0 stands for i = 0, where sigma is 80 and t 1/81.
+     */
+    FMATCH_GRID_EDM = 2,
+    FMATCH_GRID_COSINE = 3, /**< t = (1 - cos(pi i / N)) / 2: dense at both ends */
+    FMATCH_GRID_TIMES = 4   /**< config->times */
 };
 
 /**
@@ -38,7 +69,7 @@ enum fmatch_guidance {
 typedef struct fmatch_sampler_config {
     uint32_t struct_size; /**< written by init */
     int32_t solver;       /**< an fmatch_solver. Default MIDPOINT. */
-    int64_t steps;        /**< of equal length, 1 to 2^24. Default 50. */
+    int64_t steps;        /**< of a grid other than TIMES, 1 to 2^24. Default 50. */
     double t_start;       /**< in [0, 1]. Default 0, noise. */
     /** In [0, 1], not t_start. Default 1, data. Below t_start the flow runs backward. */
     double t_end;
@@ -47,7 +78,53 @@ typedef struct fmatch_sampler_config {
     double guidance_t_end;    /**< to here, in [guidance_t_start, 1]. Default 1. */
     int32_t guidance;         /**< an fmatch_guidance. Default NONE. */
     uint32_t flags;           /**< 0 */
+    int32_t grid;      /**< an fmatch_grid. Default UNIFORM. Adaptive solvers: UNIFORM, or TIMES. */
+    int32_t steps_max; /**< adaptive: a row may try, to 2^24. 0: 10 000. */
+    double shift;      /**< of SHIFTED, in [0.001, 1000]; 0: 3 */
+    /**
+     * Of TIMES, [times_count], strictly in the direction from t_start to t_end, and copied. They
+     * are where steps end, from t_start to t_end itself; of an adaptive solver, the times of its
+     * trajectories, which may be any on the way.
+     */
+    const double *times;
+    int64_t times_count; /**< 2 to 2^24 + 1; adaptive: from 1; 0 for another grid */
+    /**
+     * Adaptive: a step is taken if the root of the mean over columns of (error / (absolute +
+     * relative max(|x|, |x after it|)))^2 is at most 1. In [1e-30, FLT_MAX]; 0: 1e-5. Networks
+     * compute in float: below 1e-6 their rounding is what is measured.
+     */
+    double tolerance_absolute;
+    double tolerance_relative; /**< in [1e-30, 1]; 0: 1e-5 */
+    double step_first;         /**< adaptive: that is tried, in [0, 1]; 0: chosen for each row */
+    double step_smallest;      /**< adaptive: but for the last one, in [0, 1]. Default 0. */
+    double step_largest;       /**< adaptive: in [step_smallest, 1]; 0: no limit */
 } fmatch_sampler_config;
+
+/** What the last call took: of all rows together. */
+typedef struct fmatch_sampler_info {
+    uint32_t struct_size; /**< set by the caller */
+    uint32_t flags;       /**< 0 */
+    int64_t rows;         /**< of the call; 0 before the first one */
+    int64_t stopped;      /**< rows that did not reach t_end */
+    int64_t evaluations;  /**< of the field, two for each guided one */
+    int64_t accepted;     /**< steps */
+    int64_t rejected;     /**< steps that were tried and not taken */
+    double step_smallest; /**< that was taken, the last one of a row included; 0: none */
+} fmatch_sampler_info;
+
+/**
+ * The same of each row, as arrays [n] of the caller's, each of which may be NULL. A row that
+ * stopped short of t_end has its state in x_end, and the time of that state in t.
+ */
+typedef struct fmatch_sampler_rows {
+    uint32_t struct_size; /**< set by the caller */
+    uint32_t flags;       /**< 0 */
+    double *t;            /**< that the row reached */
+    double *step_smallest;
+    int64_t *evaluations;
+    int64_t *accepted;
+    int64_t *rejected;
+} fmatch_sampler_rows;
 
 #ifdef __cplusplus
 extern "C" {
@@ -89,11 +166,14 @@ FMATCH_API void fmatch_sampler_destroy(fmatch_sampler **sampler);
  * and 1000 later without repeats.
  * @param n          rows to draw, 0 to 2^44 / dim.
  * @param condition  [n, condition_dim]; NULL: none, or the null condition of all rows.
- * @param x          [n, dim], written. On failure its contents are unspecified, and the sampler can
- * be used again.
+ * @param x          [n, dim], written. On failure its contents are unspecified, but for an adaptive
+ * solver's step limit and velocities that are not finite, where each row has the state that it
+ * reached; fmatch_sampler_get_rows says when. The sampler can be used again.
  *
  * @return FMATCH_OK · FMATCH_ERROR_ARGUMENT · FMATCH_ERROR_STATE (t_start is not 0) ·
- * FMATCH_ERROR_NOT_FINITE (detail names the row and t) · FMATCH_ERROR_CALLBACK.
+ * FMATCH_ERROR_NOT_FINITE (detail names the row and t; an adaptive solver first tries smaller
+ * steps) · FMATCH_ERROR_STEP_LIMIT (adaptive: a row came to steps_max or step_smallest; detail
+ * names it) · FMATCH_ERROR_CALLBACK · FMATCH_ERROR_NO_MEMORY.
  */
 FMATCH_API FMATCH_WARN_UNUSED fmatch_status fmatch_sampler_draw(fmatch_sampler *sampler,
                                                                 uint64_t seed, int64_t first_row,
@@ -101,8 +181,9 @@ FMATCH_API FMATCH_WARN_UNUSED fmatch_status fmatch_sampler_draw(fmatch_sampler *
                                                                 float *x);
 
 /**
- * Draw noise and integrate it, as fmatch_sampler_draw does, keeping every step in trajectory
- * [steps + 1, n, dim].
+ * Draw noise and integrate it, as fmatch_sampler_draw does, keeping every time of
+ * fmatch_sampler_get_times in trajectory [times, n, dim]. An adaptive solver interpolates between
+ * its steps; a row that stopped short has nan at the times that it has not reached.
  */
 FMATCH_API FMATCH_WARN_UNUSED fmatch_status
 fmatch_sampler_draw_trajectory(fmatch_sampler *sampler, uint64_t seed, int64_t first_row, int64_t n,
@@ -115,23 +196,26 @@ fmatch_sampler_draw_trajectory(fmatch_sampler *sampler, uint64_t seed, int64_t f
  * @param n          rows, 0 to 2^44 / dim.
  * @param x_start    [n, dim], finite.
  * @param condition  [n, condition_dim]; NULL: none, or the null condition of all rows.
- * @param x_end      [n, dim], written. May be x_start. On failure its contents are unspecified.
+ * @param x_end      [n, dim], written. May be x_start. On failure as for fmatch_sampler_draw.
  *
  * @return FMATCH_OK · FMATCH_ERROR_ARGUMENT · FMATCH_ERROR_NOT_FINITE (detail names the row, and t)
- * · FMATCH_ERROR_CALLBACK.
+ * · FMATCH_ERROR_STEP_LIMIT · FMATCH_ERROR_CALLBACK · FMATCH_ERROR_NO_MEMORY.
  */
 FMATCH_API FMATCH_WARN_UNUSED fmatch_status fmatch_sampler_integrate(
     fmatch_sampler *sampler, int64_t n, const float *x_start, const float *condition, float *x_end);
 
 /**
- * Integrate given points, as fmatch_sampler_integrate does, keeping every step in trajectory
- * [steps + 1, n, dim].
+ * Integrate given points, as fmatch_sampler_integrate does, with a trajectory as of
+ * fmatch_sampler_draw_trajectory.
  */
 FMATCH_API FMATCH_WARN_UNUSED fmatch_status
 fmatch_sampler_integrate_trajectory(fmatch_sampler *sampler, int64_t n, const float *x_start,
                                     const float *condition, float *trajectory);
 
-/** Times of a trajectory, steps + 1; 0 for NULL. */
+/**
+ * Times of a trajectory: one more than the steps of the grid; of an adaptive solver times_count, or
+ * 2, the ends. 0 for NULL.
+ */
 FMATCH_API int64_t fmatch_sampler_count_times(const fmatch_sampler *sampler);
 
 /**
@@ -146,9 +230,36 @@ FMATCH_API FMATCH_WARN_UNUSED fmatch_status fmatch_sampler_get_times(const fmatc
                                                                      double *times);
 
 /**
- * Evaluations of the velocity field that a row costs (NFE), two for each guided one; 0 for NULL.
+ * Evaluations of the velocity field that a row costs (NFE), two for each guided one; 0 for NULL. Of
+ * an adaptive solver what the last call took, the mean over rows rounded up; 0 before it.
  */
 FMATCH_API int64_t fmatch_sampler_count_evaluations(const fmatch_sampler *sampler);
+
+/**
+ * What the last call took.
+ *
+ * A call that failed leaves 0 rows, but for FMATCH_ERROR_STEP_LIMIT and the FMATCH_ERROR_NOT_FINITE
+ * of an adaptive solver.
+ *
+ * @param info  written.
+ *
+ * @return FMATCH_OK · FMATCH_ERROR_ARGUMENT · FMATCH_ERROR_STRUCT_SIZE · FMATCH_ERROR_STATE (called
+ * from a callback of the call itself).
+ */
+FMATCH_API FMATCH_WARN_UNUSED fmatch_status fmatch_sampler_get_info(const fmatch_sampler *sampler,
+                                                                    fmatch_sampler_info *info);
+
+/**
+ * What each row took of the last call.
+ *
+ * @param first  first row, from 0, counted in that call.
+ * @param n      rows, 0 to those of fmatch_sampler_get_info behind first.
+ * @param rows   its arrays are written.
+ *
+ * @return as fmatch_sampler_get_info.
+ */
+FMATCH_API FMATCH_WARN_UNUSED fmatch_status fmatch_sampler_get_rows(
+    const fmatch_sampler *sampler, int64_t first, int64_t n, const fmatch_sampler_rows *rows);
 
 #ifdef __cplusplus
 }

@@ -43,7 +43,7 @@ struct passengers {
     int64_t first, n; /* in the call */
     double *x;
     float *rounded, *t, *model_scratch;
-    float *slope[SOLVER_STAGES_MAX];
+    float *slope[SOLVER_SLOPES_MAX];
     struct divergence divergence;
 };
 
@@ -78,12 +78,16 @@ static fmatch_status read_config(struct flow *f, const fmatch_likelihood_config 
     fmatch_likelihood_config_init(&c);
     if (config)
         RETURN_IF_FAILED(configuration_read(&c, sizeof c, sizeof c, config, "config"));
-    CHECK_RANGE("config->solver", c.solver, FMATCH_SOLVER_EULER, FMATCH_SOLVER_RK4);
+    f->solver = solver_get(c.solver);
+    if (!f->solver || f->solver->error_order > 0 || f->solver->reuses_slope)
+        return status_fail(FMATCH_ERROR_ARGUMENT,
+                           "config->solver is %d; it must be a method of Runge and Kutta with "
+                           "fixed steps",
+                           (int)c.solver);
     CHECK_RANGE("config->steps", c.steps, 1, STEPS_MAX);
     RETURN_IF_FAILED(configuration_check_double("config->t", c.t, times));
     RETURN_IF_FAILED(divergence_method_read(&f->method, f->view.model->context->kernels,
                                             "config->divergence", c.divergence));
-    f->solver = solver_get(c.solver);
     f->steps = c.steps;
     *t = c.t;
     return read_base(f, c.base);
@@ -155,14 +159,14 @@ static fmatch_status take_stage(const struct flow *f, struct passengers *p, int3
     return name_row(f, p, "velocity", i / dim, (double)v[i], t);
 }
 
-/* x + h times the weighted slopes. */
-static void move(const struct passengers *p, int64_t cells, int32_t stages, const float *weights,
-                 double h, bool stay)
+/* x + h times the weighted slopes of a row of the tableau, which begins with its time. */
+static void move(const struct flow *f, const struct passengers *p, int32_t row, double h, bool stay)
 {
-    for (int64_t k = 0; k < cells; k++) {
+    const double *weights = solver_row(f->solver, row) + 1;
+    for (int64_t k = 0; k < p->n * f->view.model->dim; k++) {
         double sum = 0.0;
-        for (int32_t i = 0; i < stages; i++)
-            sum += (double)weights[i] * (double)p->slope[i][k];
+        for (int32_t i = 0; i < row; i++)
+            sum += weights[i] * (double)p->slope[i][k];
         const double x = p->x[k] + h * sum;
         p->rounded[k] = (float)x;
         if (!stay)
@@ -172,15 +176,14 @@ static void move(const struct passengers *p, int64_t cells, int32_t stages, cons
 
 static fmatch_status take_step(const struct flow *f, struct passengers *p, int64_t step)
 {
-    const struct solver *s = f->solver;
-    const int64_t cells = p->n * f->view.model->dim;
+    const int32_t stages = f->solver->stages;
     const double t = time_of_step(f, step), h = time_of_step(f, step + 1) - t;
     RETURN_IF_FAILED(take_stage(f, p, 0, t, weight_at(f, step)));
-    for (int32_t i = 1; i < s->stages; i++) {
-        move(p, cells, i, s->a[i], h, true);
-        RETURN_IF_FAILED(take_stage(f, p, i, t + s->c[i] * h, 0.0));
+    for (int32_t i = 1; i < stages; i++) {
+        move(f, p, i, h, true);
+        RETURN_IF_FAILED(take_stage(f, p, i, t + solver_row(f->solver, i)[0] * h, 0.0));
     }
-    move(p, cells, s->stages, s->b, h, false);
+    move(f, p, stages, h, false);
     return FMATCH_OK;
 }
 

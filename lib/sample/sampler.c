@@ -1,45 +1,35 @@
-/* The sampler handle: carries blocks of rows through the solver's steps. */
+/* The sampler handle: its configuration, its calls, and what they took. */
 #include <flowmatch/sampler.h>
 
 #include "base/configuration.h"
-#include "base/finite.h"
 #include "base/status.h"
-#include "model/model.h"
-#include "sample/solver.h"
+#include "sample/adaptive.h"
+#include "sample/fixed_steps.h"
 
 #include <float.h>
-#include <string.h>
-
-enum { STEPS_MAX = 1 << 24 };
-
-/* What one thread needs to carry a block of rows. */
-struct lane {
-    float *x, *stage, *null_velocity; /* [rows, dim] */
-    float *slope[SOLVER_STAGES_MAX];  /* [rows, dim] each */
-    float *t;                         /* [rows] */
-    float *model_scratch;
-};
-
-/* Classifier-free guidance: v_null + scale (v - v_null) at times from `begin` to `end`. */
-struct guidance {
-    double scale; /* 1: none */
-    double begin, end;
-};
+#include <math.h>
 
 struct fmatch_sampler {
     struct reference_count references;
     bool busy; /* a call is under way, which a callback may not enter again */
     fmatch_model *model;
     const struct solver *solver;
-    int64_t steps;
-    double t_start, t_end;
+    struct grid grid;
     struct guidance guidance;
+    struct step_control control;
 
     int64_t rows;  /* that a lane has room for */
     int32_t lanes; /* there are */
-    struct lane *lane;
     float *room;
+    int64_t records_room;
+    struct row_record *records; /* of an adaptive solver */
+    int64_t rows_taken;         /* of the last call */
 };
+
+static bool is_adaptive(const struct solver *solver)
+{
+    return solver->error_order > 0;
+}
 
 void fmatch_sampler_config_init_sized(fmatch_sampler_config *config, size_t size, int32_t preset)
 {
@@ -96,8 +86,7 @@ static fmatch_status check_guidance(const fmatch_sampler_config *c, const fmatch
 
 static fmatch_status check_config(const fmatch_sampler_config *c)
 {
-    CHECK_RANGE("config->solver", c->solver, FMATCH_SOLVER_EULER, FMATCH_SOLVER_RK4);
-    CHECK_RANGE("config->steps", c->steps, 1, STEPS_MAX);
+    CHECK_RANGE("config->solver", c->solver, FMATCH_SOLVER_EULER, FMATCH_SOLVER_TSITOURAS);
     RETURN_IF_FAILED(configuration_check_flags("config->flags", c->flags));
     const struct interval unit = {.lowest = 0.0, .highest = 1.0};
     RETURN_IF_FAILED(configuration_check_double("config->t_start", c->t_start, unit));
@@ -109,61 +98,43 @@ static fmatch_status check_config(const fmatch_sampler_config *c)
     return FMATCH_OK;
 }
 
-/* Floats that a lane needs, in whole cache lines. */
-static int64_t lane_size(const fmatch_sampler *s, int64_t rows)
-{
-    const int64_t arrays = 2 + (s->guidance.scale != 1.0) + s->solver->stages;
-    const int64_t floats = arrays * rows * s->model->dim + rows;
-    return (floats + 15) / 16 * 16 + s->model->kind->scratch_size(s->model, rows);
-}
+/* ---- control of adaptive steps ---- */
 
-static struct lane lane_in(const fmatch_sampler *s, int64_t rows, float *room)
-{
-    const int64_t cells = rows * s->model->dim;
-    struct lane lane = {.model_scratch = room};
-    room += s->model->kind->scratch_size(s->model, rows);
-    lane.x = room;
-    lane.stage = lane.x + cells;
-    room = lane.stage + cells;
-    for (int32_t i = 0; i < s->solver->stages; i++, room += cells)
-        lane.slope[i] = room;
-    if (s->guidance.scale != 1.0) {
-        lane.null_velocity = room;
-        room += cells;
+enum { TRIES_MAX = 1 << 24, TRIES = 10000, ADAPTIVE = 1 };
+
+#define SETTING(field, low, high, value)                                                           \
+    {                                                                                              \
+        "config->" #field, offsetof(fmatch_sampler_config, field), ADAPTIVE,                       \
+            {.lowest = (low), .highest = (high)}, (value)                                          \
     }
-    lane.t = room;
-    return lane;
-}
+static const struct configuration_setting control_settings[] = {
+    SETTING(tolerance_absolute, 1e-30, FLT_MAX, 1e-5),
+    SETTING(tolerance_relative, 1e-30, 1.0, 1e-5), SETTING(step_first, 0.0, 1.0, 0.0),
+    SETTING(step_smallest, 0.0, 1.0, 0.0), SETTING(step_largest, 0.0, 1.0, 1.0)};
+#undef SETTING
 
-/* Room for a call on n rows; a later call that is no larger finds it there. */
-static fmatch_status reserve_lanes(fmatch_sampler *s, int64_t n)
+static fmatch_status read_control(struct step_control *control, fmatch_sampler_config c,
+                                  bool adaptive)
 {
-    const int64_t wanted = n < MODEL_BLOCK_ROWS ? n : MODEL_BLOCK_ROWS;
-    const int64_t rows = wanted > s->rows ? wanted : s->rows;
-    const int32_t needed = model_blocks_lanes(s->model, n);
-    const int32_t lanes = needed > s->lanes ? needed : s->lanes;
-    if (rows == s->rows && lanes == s->lanes)
-        return FMATCH_OK;
-
-    const fmatch_allocator *allocator = &s->model->context->allocator;
-    const int64_t size = lane_size(s, rows);
-    float *room = allocation_create(allocator, lanes * size, sizeof *room);
-    struct lane *lane = allocation_create(allocator, lanes, sizeof *lane);
-    if (!room || !lane) {
-        allocation_destroy(allocator, lane);
-        allocation_destroy(allocator, room);
-        return status_no_memory((size_t)(lanes * size) * sizeof *room);
-    }
-    for (int32_t i = 0; i < lanes; i++)
-        lane[i] = lane_in(s, rows, room + i * size);
-    allocation_destroy(allocator, s->lane);
-    allocation_destroy(allocator, s->room);
-    s->lane = lane;
-    s->room = room;
-    s->rows = rows;
-    s->lanes = lanes;
+    RETURN_IF_FAILED(configuration_check_settings(
+        &c, adaptive ? ADAPTIVE : 0, control_settings,
+        (int32_t)(sizeof control_settings / sizeof *control_settings)));
+    CHECK_RANGE("config->steps_max", c.steps_max, 0, adaptive ? TRIES_MAX : 0);
+    if (c.step_largest < c.step_smallest)
+        return status_fail(FMATCH_ERROR_ARGUMENT,
+                           "config->step_largest is %s; it must be at least "
+                           "config->step_smallest, %s",
+                           NUMBER(c.step_largest), NUMBER(c.step_smallest));
+    *control = (struct step_control){.absolute = c.tolerance_absolute,
+                                     .relative = c.tolerance_relative,
+                                     .first = c.step_first,
+                                     .smallest = c.step_smallest,
+                                     .largest = c.step_largest,
+                                     .steps_max = c.steps_max > 0 ? c.steps_max : TRIES};
     return FMATCH_OK;
 }
+
+/* ---- creation ---- */
 
 static void release(fmatch_sampler *s)
 {
@@ -171,8 +142,9 @@ static void release(fmatch_sampler *s)
         return;
     fmatch_model *model = s->model;
     const fmatch_allocator *allocator = &model->context->allocator;
-    allocation_destroy(allocator, s->lane);
+    grid_destroy(&s->grid, allocator);
     allocation_destroy(allocator, s->room);
+    allocation_destroy(allocator, s->records);
     allocation_destroy(allocator, s);
     model_release(model);
 }
@@ -191,15 +163,23 @@ fmatch_status fmatch_sampler_create(fmatch_sampler **sampler, const fmatch_model
     RETURN_IF_FAILED(check_config(&given));
     RETURN_IF_FAILED(check_guidance(&given, model));
 
-    fmatch_sampler *s = allocation_create(&model->context->allocator, 1, sizeof *s);
-    if (!s)
+    const struct solver *solver = solver_get(given.solver);
+    const bool adaptive = is_adaptive(solver);
+    struct step_control control;
+    RETURN_IF_FAILED(read_control(&control, given, adaptive));
+    const fmatch_allocator *allocator = &model->context->allocator;
+    struct grid grid;
+    RETURN_IF_FAILED(grid_create(&grid, allocator, &given, adaptive));
+    fmatch_sampler *s = allocation_create(allocator, 1, sizeof *s);
+    if (!s) {
+        grid_destroy(&grid, allocator);
         return status_no_memory(sizeof *s);
+    }
     reference_count_init(&s->references);
     s->model = model_retain(model);
-    s->solver = solver_get(given.solver);
-    s->steps = given.steps;
-    s->t_start = given.t_start;
-    s->t_end = given.t_end;
+    s->solver = solver;
+    s->grid = grid;
+    s->control = control;
     s->guidance = guidance_of(&given);
     *sampler = s;
     return FMATCH_OK;
@@ -213,18 +193,9 @@ void fmatch_sampler_destroy(fmatch_sampler **sampler)
     *sampler = NULL;
 }
 
-/* ---- times ---- */
-
-static double time_of_step(const fmatch_sampler *s, int64_t step)
-{
-    return step == s->steps
-               ? s->t_end
-               : s->t_start + (s->t_end - s->t_start) * (double)step / (double)s->steps;
-}
-
 int64_t fmatch_sampler_count_times(const fmatch_sampler *sampler)
 {
-    return sampler ? sampler->steps + 1 : 0;
+    return sampler ? sampler->grid.steps + 1 : 0;
 }
 
 fmatch_status fmatch_sampler_get_times(const fmatch_sampler *sampler, double *times)
@@ -232,168 +203,51 @@ fmatch_status fmatch_sampler_get_times(const fmatch_sampler *sampler, double *ti
     status_begin();
     CHECK_NOT_NULL(sampler);
     CHECK_NOT_NULL(times);
-    for (int64_t i = 0; i <= sampler->steps; i++)
-        times[i] = time_of_step(sampler, i);
+    for (int64_t i = 0; i <= sampler->grid.steps; i++)
+        times[i] = grid_time(&sampler->grid, i);
     return FMATCH_OK;
 }
 
-static bool is_guided(const fmatch_sampler *s, double t)
+/* ---- a call ---- */
+
+/* Room for rows; a later call that is no larger finds it there. */
+static fmatch_status reserve_lanes(fmatch_sampler *s, struct flow *f)
 {
-    return s->guidance.scale != 1.0 && t >= s->guidance.begin && t <= s->guidance.end;
-}
-
-/* Where a stage of a step takes the field. */
-static double time_of_stage(const fmatch_sampler *s, int64_t step, int32_t stage)
-{
-    const double t = time_of_step(s, step);
-    return t + s->solver->c[stage] * (time_of_step(s, step + 1) - t);
-}
-
-int64_t fmatch_sampler_count_evaluations(const fmatch_sampler *sampler)
-{
-    if (!sampler)
-        return 0;
-    int64_t count = sampler->steps * sampler->solver->stages;
-    for (int64_t step = 0; sampler->guidance.scale != 1.0 && step < sampler->steps; step++)
-        for (int32_t stage = 0; stage < sampler->solver->stages; stage++)
-            count += is_guided(sampler, time_of_stage(sampler, step, stage));
-    return count;
-}
-
-/* ---- integration of a block ---- */
-
-/* One call, from its arguments: where rows begin, and where each block of them ends up. */
-struct passage {
-    const float *x_start; /* [n, dim], or NULL: noise */
-    uint64_t seed;
-    int64_t first_row;
-    int64_t n;
-    const float *condition; /* [n, columns], or NULL */
-    float *x_end;           /* [n, dim], or NULL */
-    float *trajectory;      /* [times, n, dim], or NULL */
-};
-
-/* A call under way. */
-struct journey {
-    fmatch_sampler *sampler;
-    struct model_view view;
-    const struct passage *passage;
-};
-
-/* Rows first_row to first_row + rows - 1 of the call's stream, on a lane. */
-struct block {
-    struct lane *lane;
-    int64_t first_row, rows;
-    const float *condition; /* of the block's first row, or NULL */
-};
-
-/* v of the block's rows at x, guided or not. */
-static fmatch_status evaluate_field(const struct journey *j, const struct block *b, double t,
-                                    const float *x, float *v)
-{
-    const fmatch_sampler *s = j->sampler;
-    struct model_rows rows = {.n = b->rows, .x = x, .t = b->lane->t, .condition = b->condition};
-    RETURN_IF_FAILED(model_view_evaluate(&j->view, b->lane->model_scratch, &rows, v));
-    if (!b->condition || !is_guided(s, t))
-        return FMATCH_OK;
-    float *null = b->lane->null_velocity;
-    rows.condition = NULL;
-    RETURN_IF_FAILED(model_view_evaluate(&j->view, b->lane->model_scratch, &rows, null));
-    const float scale = (float)s->guidance.scale;
-    for (int64_t i = 0; i < b->rows * s->model->dim; i++)
-        v[i] = null[i] + scale * (v[i] - null[i]);
+    const int64_t n = f->passage.n, wanted = n < MODEL_BLOCK_ROWS ? n : MODEL_BLOCK_ROWS;
+    const int64_t rows = wanted > s->rows ? wanted : s->rows;
+    const int32_t needed = model_blocks_lanes(s->model, n);
+    const int32_t lanes = needed > s->lanes ? needed : s->lanes;
+    f->lane_rows = rows;
+    f->lane_size =
+        is_adaptive(s->solver) ? adaptive_lane_size(f, rows) : fixed_steps_lane_size(f, rows);
+    if (rows != s->rows || lanes != s->lanes) {
+        const fmatch_allocator *allocator = &s->model->context->allocator;
+        float *room = allocation_create(allocator, lanes * f->lane_size, sizeof *room);
+        if (!room)
+            return status_no_memory((size_t)(lanes * f->lane_size) * sizeof *room);
+        allocation_destroy(allocator, s->room);
+        s->room = room;
+        s->rows = rows;
+        s->lanes = lanes;
+    }
+    f->room = s->room;
     return FMATCH_OK;
 }
 
-static fmatch_status evaluate_stage(const struct journey *j, const struct block *b, double t,
-                                    const float *x, float *v)
+static fmatch_status reserve_records(fmatch_sampler *s, struct flow *f)
 {
-    const int32_t dim = j->sampler->model->dim;
-    for (int64_t i = 0; i < b->rows; i++)
-        b->lane->t[i] = (float)t;
-    RETURN_IF_FAILED(evaluate_field(j, b, t, x, v));
-    if (finite_all(b->rows * dim, v))
-        return FMATCH_OK;
-    const int64_t i = finite_first_not(b->rows * dim, v);
-    return status_fail(FMATCH_ERROR_NOT_FINITE, "row %lld: velocity is %s at t = %s",
-                       (long long)(b->first_row + i / dim), NUMBER(v[i]), NUMBER(t));
-}
-
-static fmatch_status take_step(const struct journey *j, const struct block *b, int64_t step)
-{
-    const fmatch_sampler *s = j->sampler;
-    const struct solver *solver = s->solver;
-    const struct lane *lane = b->lane;
-    const int64_t cells = b->rows * s->model->dim;
-    const double t = time_of_step(s, step), h = time_of_step(s, step + 1) - t;
-    for (int32_t i = 0; i < solver->stages; i++) {
-        if (i > 0)
-            solver_combine(s->model->context->kernels, cells, lane->x, (float)h, i, solver->a[i],
-                           lane->slope, lane->stage);
-        RETURN_IF_FAILED(evaluate_stage(j, b, time_of_stage(s, step, i),
-                                        i > 0 ? lane->stage : lane->x, lane->slope[i]));
+    const int64_t n = f->passage.n;
+    if (is_adaptive(s->solver) && n > s->records_room) {
+        const fmatch_allocator *allocator = &s->model->context->allocator;
+        struct row_record *records = allocation_create(allocator, n, sizeof *records);
+        if (!records)
+            return status_no_memory((size_t)n * sizeof *records);
+        allocation_destroy(allocator, s->records);
+        s->records = records;
+        s->records_room = n;
     }
-    solver_combine(s->model->context->kernels, cells, lane->x, (float)h, solver->stages, solver->b,
-                   lane->slope, lane->x);
+    f->records = s->records;
     return FMATCH_OK;
-}
-
-static fmatch_status begin_block(const struct journey *j, const struct block *b, int64_t first)
-{
-    const fmatch_model *model = j->sampler->model;
-    const struct passage *p = j->passage;
-    if (p->x_start) {
-        memcpy(b->lane->x, p->x_start + first * model->dim,
-               (size_t)(b->rows * model->dim) * sizeof *b->lane->x);
-        return FMATCH_OK;
-    }
-    const struct random_stream stream = source_stream(model->noise, p->seed, STREAM_SAMPLER_NOISE);
-    const struct source_rows rows = {.x = b->lane->x};
-    return source_draw(model->noise, &stream, b->first_row, b->rows, &rows);
-}
-
-static void keep_step(const struct journey *j, const struct block *b, int64_t first, int64_t step)
-{
-    const struct passage *p = j->passage;
-    const int32_t dim = j->sampler->model->dim;
-    if (p->trajectory)
-        memcpy(p->trajectory + (step * p->n + first) * dim, b->lane->x,
-               (size_t)(b->rows * dim) * sizeof *b->lane->x);
-}
-
-static fmatch_status end_block(const struct journey *j, const struct block *b, int64_t first)
-{
-    const int32_t dim = j->sampler->model->dim;
-    const int64_t cells = b->rows * dim;
-    const float *x = b->lane->x;
-    if (!finite_all(cells, x)) {
-        const int64_t i = finite_first_not(cells, x);
-        return status_fail(FMATCH_ERROR_NOT_FINITE, "row %lld: x is %s at t = %s",
-                           (long long)(b->first_row + i / dim), NUMBER(x[i]),
-                           NUMBER(j->sampler->t_end));
-    }
-    if (j->passage->x_end)
-        memcpy(j->passage->x_end + first * dim, x, (size_t)cells * sizeof *x);
-    return FMATCH_OK;
-}
-
-static fmatch_status integrate_block(void *user, int32_t lane, int64_t first, int64_t rows)
-{
-    const struct journey *j = user;
-    const struct passage *p = j->passage;
-    const struct block b = {
-        .lane = &j->sampler->lane[lane],
-        .first_row = p->first_row + first,
-        .rows = rows,
-        .condition =
-            p->condition ? p->condition + first * j->sampler->model->condition.columns : NULL};
-    RETURN_IF_FAILED(begin_block(j, &b, first));
-    keep_step(j, &b, first, 0);
-    for (int64_t step = 0; step < j->sampler->steps; step++) {
-        RETURN_IF_FAILED(take_step(j, &b, step));
-        keep_step(j, &b, first, step + 1);
-    }
-    return end_block(j, &b, first);
 }
 
 static fmatch_status integrate(fmatch_sampler *s, const struct passage *p)
@@ -401,17 +255,131 @@ static fmatch_status integrate(fmatch_sampler *s, const struct passage *p)
     if (s->busy)
         return status_fail(FMATCH_ERROR_STATE,
                            "the sampler is in a call already; a callback cannot enter it again");
-    RETURN_IF_FAILED(reserve_lanes(s, p->n));
+    s->rows_taken = 0;
+    if (p->n == 0)
+        return FMATCH_OK;
+    struct flow f = {.field = {.view = {.model = s->model}, .guidance = s->guidance},
+                     .solver = s->solver,
+                     .grid = &s->grid,
+                     .control = &s->control,
+                     .passage = *p};
+    RETURN_IF_FAILED(reserve_lanes(s, &f));
+    RETURN_IF_FAILED(reserve_records(s, &f));
     s->busy = true;
     reference_count_retain(&s->references); /* a callback that destroys it gives the handle up */
-    struct journey j = {.sampler = s, .view = {.model = s->model}, .passage = p};
-    const struct model_blocks blocks = {.n = p->n, .block = integrate_block, .user = &j};
-    model_view_begin(&j.view);
-    const fmatch_status status = model_blocks_run(s->model, &blocks);
-    model_view_end(&j.view);
+    model_view_begin(&f.field.view);
+    const bool adaptive = is_adaptive(s->solver);
+    const fmatch_status status = adaptive ? adaptive_run(&f) : fixed_steps_run(&f);
+    model_view_end(&f.field.view);
     s->busy = false;
+    const bool got_on =
+        adaptive && (status == FMATCH_ERROR_STEP_LIMIT || status == FMATCH_ERROR_NOT_FINITE);
+    s->rows_taken = status == FMATCH_OK || got_on ? p->n : 0;
     release(s);
     return status;
+}
+
+/* ---- what the last call took ---- */
+
+static int64_t count_fixed_evaluations(const fmatch_sampler *s)
+{
+    return fixed_steps_count_evaluations(s->solver, &s->grid, &s->guidance);
+}
+
+/* All rows of a fixed grid are alike. */
+static struct row_record record_of_grid(const fmatch_sampler *s)
+{
+    struct row_record r = {.outcome = ROW_ARRIVED,
+                           .evaluations = 0,
+                           .accepted = (int32_t)s->grid.steps,
+                           .t = s->grid.end,
+                           .smallest = 1.0};
+    r.evaluations = (int32_t)count_fixed_evaluations(s);
+    for (int64_t i = 0; i < s->grid.steps; i++)
+        r.smallest = fmin(r.smallest, fabs(grid_time(&s->grid, i + 1) - grid_time(&s->grid, i)));
+    return r;
+}
+
+static fmatch_status check_idle(const fmatch_sampler *sampler)
+{
+    CHECK_NOT_NULL(sampler);
+    if (sampler->busy)
+        return status_fail(FMATCH_ERROR_STATE, "the sampler is in a call");
+    return FMATCH_OK;
+}
+
+/* Of rows that are alike, one stands for all. */
+static fmatch_sampler_info sum_up(const struct row_record *records, int64_t n, int64_t each)
+{
+    fmatch_sampler_info sum = {.rows = n * each};
+    for (int64_t i = 0; i < n; i++) {
+        const struct row_record *r = &records[i];
+        sum.stopped += r->outcome != ROW_ARRIVED;
+        sum.evaluations += r->evaluations * each;
+        sum.accepted += r->accepted * each;
+        sum.rejected += r->rejected;
+        if (r->accepted > 0 && (sum.step_smallest == 0.0 || r->smallest < sum.step_smallest))
+            sum.step_smallest = r->smallest;
+    }
+    return sum;
+}
+
+fmatch_status fmatch_sampler_get_info(const fmatch_sampler *sampler, fmatch_sampler_info *info)
+{
+    status_begin();
+    RETURN_IF_FAILED(check_idle(sampler));
+    fmatch_sampler_info given;
+    RETURN_IF_FAILED(configuration_read(&given, sizeof given, sizeof given, info, "info"));
+    fmatch_sampler_info answer;
+    if (is_adaptive(sampler->solver)) {
+        answer = sum_up(sampler->records, sampler->rows_taken, 1);
+    } else {
+        const struct row_record record = record_of_grid(sampler);
+        answer = sum_up(&record, sampler->rows_taken > 0, sampler->rows_taken);
+    }
+    configuration_write(info, given.struct_size, &answer, sizeof answer);
+    return FMATCH_OK;
+}
+
+static void put_row(const fmatch_sampler_rows *to, int64_t i, const struct row_record *r)
+{
+    if (to->t)
+        to->t[i] = r->t;
+    if (to->step_smallest)
+        to->step_smallest[i] = r->smallest;
+    if (to->evaluations)
+        to->evaluations[i] = r->evaluations;
+    if (to->accepted)
+        to->accepted[i] = r->accepted;
+    if (to->rejected)
+        to->rejected[i] = r->rejected;
+}
+
+fmatch_status fmatch_sampler_get_rows(const fmatch_sampler *sampler, int64_t first, int64_t n,
+                                      const fmatch_sampler_rows *rows)
+{
+    status_begin();
+    RETURN_IF_FAILED(check_idle(sampler));
+    fmatch_sampler_rows to;
+    RETURN_IF_FAILED(configuration_read(&to, sizeof to, sizeof to, rows, "rows"));
+    RETURN_IF_FAILED(configuration_check_flags("rows->flags", to.flags));
+    CHECK_RANGE("first", first, 0, sampler->rows_taken);
+    CHECK_RANGE("n", n, 0, sampler->rows_taken - first);
+    const bool adaptive = is_adaptive(sampler->solver);
+    const struct row_record alike = adaptive ? (struct row_record){0} : record_of_grid(sampler);
+    for (int64_t i = 0; i < n; i++)
+        put_row(&to, i, adaptive ? &sampler->records[first + i] : &alike);
+    return FMATCH_OK;
+}
+
+int64_t fmatch_sampler_count_evaluations(const fmatch_sampler *sampler)
+{
+    if (!sampler)
+        return 0;
+    if (!is_adaptive(sampler->solver))
+        return count_fixed_evaluations(sampler);
+    const int64_t n = sampler->rows_taken;
+    return n > 0 ? (sum_up(sampler->records, n, 1).evaluations + n - 1) / n : 0;
 }
 
 /* ---- the public calls ---- */
@@ -427,9 +395,9 @@ static fmatch_status draw(fmatch_sampler *sampler, struct passage p, const char 
 {
     RETURN_IF_FAILED(check_rows(sampler, &p));
     CHECK_RANGE("first_row", p.first_row, 0, SOURCE_ROWS_MAX - p.n);
-    if (sampler->t_start != 0.0)
+    if (sampler->grid.start != 0.0)
         return status_fail(FMATCH_ERROR_STATE, "t_start is %s; it must be 0 to start from noise",
-                           NUMBER(sampler->t_start));
+                           NUMBER(sampler->grid.start));
     if (p.n > 0 && !p.x_end && !p.trajectory)
         return status_fail(FMATCH_ERROR_ARGUMENT, "%s is NULL", output);
     return integrate(sampler, &p);
@@ -461,7 +429,7 @@ static fmatch_status integrate_from(fmatch_sampler *sampler, struct passage p, c
 {
     RETURN_IF_FAILED(check_rows(sampler, &p));
     if (p.n == 0)
-        return FMATCH_OK;
+        return integrate(sampler, &p);
     if (!p.x_start)
         return status_fail(FMATCH_ERROR_ARGUMENT, "x_start is NULL");
     if (!p.x_end && !p.trajectory)

@@ -280,6 +280,15 @@ static void sampling_and_metrics_refuse_null(void **state)
     refuses_null(fmatch_sampler_integrate_trajectory(w.sampler, 1, x, NULL, NULL), "trajectory");
     refuses_null(fmatch_sampler_get_times(NULL, &d), "sampler");
     refuses_null(fmatch_sampler_get_times(w.sampler, NULL), "times");
+    fmatch_sampler_info info = {.struct_size = sizeof info};
+    fmatch_sampler_rows rows = {.struct_size = sizeof rows};
+    refuses_null(fmatch_sampler_get_info(NULL, &info), "sampler");
+    refuses_null(fmatch_sampler_get_info(w.sampler, NULL), "info");
+    refuses_null(fmatch_sampler_get_rows(NULL, 0, 1, &rows), "sampler");
+    refuses_null(fmatch_sampler_get_rows(w.sampler, 0, 1, NULL), "rows");
+    expect_refused(&w, fmatch_sampler_get_rows(w.sampler, 0, 4, &rows), FMATCH_ERROR_ARGUMENT, "n");
+    expect_refused(&w, fmatch_sampler_get_rows(w.sampler, 4, 0, &rows), FMATCH_ERROR_ARGUMENT,
+                   "first");
     refuses_null(fmatch_metrics_evaluate_energy_distance(1, 1, NULL, 1, x, &d), "x");
     refuses_null(fmatch_metrics_evaluate_energy_distance(1, 1, x, 1, NULL, &d), "y");
     refuses_null(fmatch_metrics_evaluate_energy_distance(1, 1, x, 1, x, NULL), "distance");
@@ -427,7 +436,9 @@ union any_config {
     fmatch_adam_config adam;
     fmatch_sgd_config sgd;
     fmatch_trainer_config trainer;
-    fmatch_sampler_config sampler;
+    fmatch_sampler_config sampler, adaptive;
+    fmatch_sampler_info sampler_info;
+    fmatch_sampler_rows sampler_rows;
     fmatch_progress progress;
     fmatch_batch batch;
     fmatch_tensor_info info;
@@ -677,6 +688,33 @@ static void prepare_sampler(union any_config *c)
     fmatch_sampler_config_init(&c->sampler);
 }
 
+static void prepare_adaptive(union any_config *c)
+{
+    prepare_sampler(c);
+    c->adaptive.solver = FMATCH_SOLVER_DORMAND_PRINCE;
+    c->adaptive.step_smallest = 0.125;
+}
+
+static void prepare_sampler_info(union any_config *c)
+{
+    c->sampler_info = (fmatch_sampler_info){.struct_size = sizeof c->sampler_info};
+}
+
+static fmatch_status use_sampler_info(struct things *w, union any_config *c)
+{
+    return fmatch_sampler_get_info(w->sampler, &c->sampler_info);
+}
+
+static void prepare_sampler_rows(union any_config *c)
+{
+    c->sampler_rows = (fmatch_sampler_rows){.struct_size = sizeof c->sampler_rows};
+}
+
+static fmatch_status use_sampler_rows(struct things *w, union any_config *c)
+{
+    return fmatch_sampler_get_rows(w->sampler, 0, 3, &c->sampler_rows);
+}
+
 static fmatch_status use_sampler(struct things *w, union any_config *c)
 {
     fmatch_sampler *made = w->sampler;
@@ -684,6 +722,11 @@ static fmatch_status use_sampler(struct things *w, union any_config *c)
     assert_true((made != NULL) == (status == FMATCH_OK));
     fmatch_sampler_destroy(&made);
     return status;
+}
+
+static fmatch_status use_adaptive(struct things *w, union any_config *c)
+{
+    return use_sampler(w, c);
 }
 
 static void prepare_progress(union any_config *c)
@@ -748,6 +791,10 @@ static const struct struct_case {
     {"fmatch_sgd_config", sizeof(fmatch_sgd_config), prepare_sgd, use_sgd},
     {"fmatch_trainer_config", sizeof(fmatch_trainer_config), prepare_trainer, use_trainer},
     {"fmatch_sampler_config", sizeof(fmatch_sampler_config), prepare_sampler, use_sampler},
+    {"fmatch_sampler_config, adaptive", sizeof(fmatch_sampler_config), prepare_adaptive,
+     use_adaptive},
+    {"fmatch_sampler_info", sizeof(fmatch_sampler_info), prepare_sampler_info, use_sampler_info},
+    {"fmatch_sampler_rows", sizeof(fmatch_sampler_rows), prepare_sampler_rows, use_sampler_rows},
     {"fmatch_progress", sizeof(fmatch_progress), prepare_progress, use_progress},
     {"fmatch_batch", sizeof(fmatch_batch), prepare_batch, use_batch},
     {"fmatch_tensor_info", sizeof(fmatch_tensor_info), prepare_info, use_info},
@@ -917,8 +964,30 @@ static const struct field_case {
     FIELD(trainer, batch, I32, 0, "0", "1", "16777216"),
     FIELD(trainer, batch, I32, -1, "-1", "1", "16777216"),
     FIELD(trainer, batch, I32, 16777217, "16777217", "1", "16777216"),
-    FIELD(sampler, solver, I32, 4, "4", "0", "3"),
-    FIELD(sampler, solver, I32, -1, "-1", "0", "3"),
+    FIELD(sampler, solver, I32, 10, "10", "0", "9"),
+    FIELD(sampler, solver, I32, -1, "-1", "0", "9"),
+    FIELD(sampler, grid, I32, -1, "-1", "0", "4"),
+    FIELD(sampler, grid, I32, 5, "5", "0", "4"),
+    FIELD(sampler, grid, I32, FMATCH_GRID_TIMES, "times", "NULL"),
+    FIELD(sampler, times_count, I64, 2, "times_count", "TIMES"),
+    FIELD(sampler, shift, F64, 3, "shift", "3", "another kind"),
+    FIELD(sampler, steps_max, I32, 100, "steps_max", "100"), /* of a solver that is not adaptive */
+    FIELD(sampler, tolerance_absolute, F64, 1e-3, "tolerance_absolute", "0.001", "another kind"),
+    FIELD(sampler, tolerance_relative, F64, NAN, "tolerance_relative", "nan"),
+    FIELD(sampler, step_first, F64, 0.5, "step_first", "0.5"),
+    FIELD(sampler, step_smallest, F64, 0.5, "step_smallest", "0.5"),
+    FIELD(sampler, step_largest, F64, 0.5, "step_largest", "0.5"),
+    FIELD(adaptive, grid, I32, FMATCH_GRID_COSINE, "grid", "3", "adaptive"),
+    FIELD(adaptive, steps_max, I32, -1, "steps_max", "-1", "16777216"),
+    FIELD(adaptive, steps_max, I32, 16777217, "steps_max", "16777217"),
+    FIELD(adaptive, tolerance_absolute, F64, -1, "tolerance_absolute", "-1"),
+    FIELD(adaptive, tolerance_absolute, F64, INFINITY, "tolerance_absolute", "inf"),
+    FIELD(adaptive, tolerance_relative, F64, 2, "tolerance_relative", "2", "1"),
+    FIELD(adaptive, tolerance_relative, F64, NAN, "tolerance_relative", "nan"),
+    FIELD(adaptive, step_first, F64, 1.5, "step_first", "1.5", "1"),
+    FIELD(adaptive, step_smallest, F64, -1, "step_smallest", "-1", "0"),
+    FIELD(adaptive, step_largest, F64, 0.0625, "step_largest", "0.0625", "step_smallest"),
+    FIELD(adaptive, step_largest, F64, 2, "step_largest", "2", "1"),
     FIELD(sampler, steps, I64, 0, "0", "1", "16777216"),
     FIELD(sampler, steps, I64, -2, "-2", "1", "16777216"),
     FIELD(sampler, steps, I64, 16777217, "16777217", "1", "16777216"),
@@ -927,6 +996,7 @@ static const struct field_case {
     FIELD(sampler, t_start, F64, 1, "1"), /* equals t_end */
     FIELD(sampler, t_end, F64, 1.5, "1.5", "0", "1"),
     FIELD(sampler, t_end, F64, 0, "0", "t_start"),
+    FIELD(sampler_rows, flags, U32, 1, "1", "0"),
     FIELD(progress, flags, U32, 1, "1", "0"),
     FIELD(progress, every, I64, -1, "-1", "0"),
     FIELD(progress, report, POINTER, 0, "NULL"),

@@ -176,6 +176,21 @@ void training_reaches_the_exact_loss()
         flowmatch::wasserstein_1d(context, samples, mixture.draw(5, 0, 20000));
     expect(distance.w1 > 0 && distance.w1 < 0.1, "W1 to the target", distance.w1, "below 0.1");
     expect_equal("evaluations a row", sampler.count_evaluations(), std::int64_t(50));
+
+    config.solver = FMATCH_SOLVER_DORMAND_PRINCE;
+    config.tolerance_absolute = config.tolerance_relative = 1e-3;
+    flowmatch::sampler adaptive(network, config);
+    const std::vector<float> others = adaptive.draw(1, 0, 300);
+    for (std::size_t i = 0; i < others.size(); i++)
+        expect_close("a sample by steps of its own", others[i], samples[i], 0.1);
+    std::vector<std::int64_t> evaluations(300);
+    fmatch_sampler_rows rows = fmatch_sampler_rows();
+    rows.evaluations = evaluations.data();
+    adaptive.get_rows(0, 300, rows);
+    std::int64_t sum = 0;
+    for (std::int64_t count : evaluations)
+        sum += count;
+    expect_equal("evaluations in all", adaptive.get_info().evaluations, sum);
 }
 
 void progress_cancels()

@@ -12,6 +12,7 @@ enum { ROWS = 300, STEPS = 5 };
 
 struct outcome {
     float drawn[ROWS], trajectory[(STEPS + 1) * ROWS], integrated[ROWS], exact[ROWS], csv[ROWS];
+    float adapted[2 * ROWS];
     float parameters[200], noise_moments[2], callback_rows[ROWS], from_file[ROWS];
     double losses[8], evaluated, batch_loss, w1, w2, energy, floor;
 };
@@ -23,12 +24,13 @@ struct holdings {
     fmatch_model *model, *copy, *exact, *field, *stored, *loaded;
     fmatch_optimizer *adam, *sgd;
     fmatch_trainer *trainer, *second;
-    fmatch_sampler *sampler;
+    fmatch_sampler *sampler, *adaptive;
 };
 
 static void give_up(struct holdings *h)
 {
     fmatch_sampler_destroy(&h->sampler);
+    fmatch_sampler_destroy(&h->adaptive);
     fmatch_trainer_destroy(&h->second);
     fmatch_trainer_destroy(&h->trainer);
     fmatch_optimizer_destroy(&h->sgd);
@@ -246,6 +248,14 @@ static bool sample(struct attempt *attempt, struct holdings *h, struct outcome *
     TRY(fmatch_sampler_draw_trajectory(h->sampler, 2, 0, ROWS, NULL, o->trajectory));
     TRY(fmatch_sampler_integrate(h->sampler, ROWS, o->trajectory, NULL, o->integrated));
     TRY(fmatch_sampler_integrate_trajectory(h->sampler, ROWS, o->integrated, NULL, o->trajectory));
+    static const double times[] = {0.5, 1};
+    config.solver = FMATCH_SOLVER_DORMAND_PRINCE;
+    config.grid = FMATCH_GRID_TIMES;
+    config.times = times;
+    config.times_count = 2;
+    CREATE(h->adaptive, fmatch_sampler_create, h->model, &config);
+    TRY(fmatch_sampler_draw(h->adaptive, 1, 0, 50, NULL, o->adapted));
+    TRY(fmatch_sampler_draw_trajectory(h->adaptive, 1, 0, ROWS, NULL, o->adapted));
     TRY(fmatch_metrics_evaluate_wasserstein_1d(h->context, ROWS, o->drawn, ROWS, o->csv, &o->w1,
                                                &o->w2));
     TRY(fmatch_metrics_evaluate_energy_distance(1, ROWS, o->drawn, ROWS, o->integrated,
@@ -541,7 +551,7 @@ static void sampling_allocates_nothing_after_its_first_call(void **state)
     fmatch_model *models[] = {make_mlp(world->context, 1, 2, 64, FMATCH_ACTIVATION_GELU, 1),
                               make_closed_form(world->context, target)};
     for (size_t m = 0; m < COUNT(models); m++)
-        for (int32_t solver = FMATCH_SOLVER_EULER; solver <= FMATCH_SOLVER_RK4; solver++) {
+        for (int32_t solver = FMATCH_SOLVER_EULER; solver <= FMATCH_SOLVER_TSITOURAS; solver++) {
             fmatch_sampler *sampler = make_sampler(models[m], solver, 7, 0, 1);
             expect_ok(fmatch_sampler_draw(sampler, 1, 0, 1000, NULL, x));
             int64_t before = world->ledger.calls;

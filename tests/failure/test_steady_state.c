@@ -72,6 +72,12 @@ static struct state *make_state_of(int32_t threads, int32_t matmul, bool plain)
     return s;
 }
 
+static void use_solver(struct state *s, int32_t solver)
+{
+    fmatch_sampler_destroy(&s->sampler);
+    s->sampler = make_sampler(s->model, solver, 3, 0, 1);
+}
+
 static struct state *make_state(int32_t threads, int32_t matmul)
 {
     return make_state_of(threads, matmul, true);
@@ -177,9 +183,10 @@ static void a_sampler_allocates_nothing_after_its_first_call(void **state)
     static const int64_t largest[] = {1, 100, 256, 1000};
     float *x = floats(1000 * DIM), *trajectory = floats(4 * 1000 * DIM);
     for (int32_t threads = 1; threads <= 2; threads++)
-        for (size_t i = 0; i < COUNT(largest); i++) {
+        for (size_t i = 0; i < 2 * COUNT(largest); i++) {
             struct state *s = make_state(threads, FMATCH_MATMUL_AUTO);
-            const int64_t n = largest[i];
+            const int64_t n = largest[i / 2];
+            use_solver(s, i % 2 ? FMATCH_SOLVER_TSITOURAS : FMATCH_SOLVER_RK4);
             expect_ok(fmatch_sampler_draw(s->sampler, 1, 0, n, NULL, x));
             const int64_t before = s->ledger.calls;
             expect_ok(fmatch_sampler_draw(s->sampler, 2, 5, n, NULL, x));
@@ -226,13 +233,16 @@ static void a_sampler_takes_no_lock_at_one_thread(void **state)
     enum { N = 1000 };
     struct state *s = make_state(1, FMATCH_MATMUL_BUILTIN);
     float *x = floats(N * DIM);
-    expect_ok(fmatch_sampler_draw(s->sampler, 1, 0, N, NULL, x));
-    const int64_t before = locks;
-    expect_ok(fmatch_sampler_draw(s->sampler, 1, 0, N, NULL, x));
-    expect_ok(fmatch_sampler_draw(s->sampler, 1, 0, 1, NULL, x));
-    expect_ok(fmatch_sampler_integrate(s->sampler, N, x, NULL, x));
-    expect_that(locks == before, "%lld locks in three calls of a sampler",
-                (long long)(locks - before));
+    for (int adaptive = 0; adaptive <= 1; adaptive++) {
+        use_solver(s, adaptive ? FMATCH_SOLVER_TSITOURAS : FMATCH_SOLVER_RK4);
+        expect_ok(fmatch_sampler_draw(s->sampler, 1, 0, N, NULL, x));
+        const int64_t before = locks;
+        expect_ok(fmatch_sampler_draw(s->sampler, 1, 0, N, NULL, x));
+        expect_ok(fmatch_sampler_draw(s->sampler, 1, 0, 1, NULL, x));
+        expect_ok(fmatch_sampler_integrate(s->sampler, N, x, NULL, x));
+        expect_that(locks == before, "adaptive %d: %lld locks in three calls of a sampler",
+                    adaptive, (long long)(locks - before));
+    }
     free(x);
     free_state(s);
 }

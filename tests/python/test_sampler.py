@@ -50,6 +50,40 @@ def test_evaluations(network, solver, evaluations):
     assert fm.Sampler(network, solver=solver, steps=10).count_evaluations == evaluations
 
 
+def test_grids_and_times(network):
+    shifted = fm.Sampler(network, grid='shifted', steps=2, shift=3)
+    np.testing.assert_allclose(shifted.times, [0, 0.25, 1], atol=1e-12)
+    backward = fm.Sampler(network, grid='cosine', steps=4, t_start=1, t_end=0)
+    np.testing.assert_allclose(backward.times, (1 + np.cos(np.pi * np.arange(5) / 4)) / 2, atol=1e-12)
+    given = fm.Sampler(network, solver='adams_bashforth', times=[0, 0.5, 0.75, 1])
+    assert list(given.times) == [0, 0.5, 0.75, 1] and given.count_evaluations == 4
+
+
+@pytest.mark.parametrize('solver', ['bogacki_shampine', 'dormand_prince', 'tsitouras'])
+def test_rows_choose_their_steps(target, solver):
+    model = fm.Model.closed_form(target)
+    sampler = fm.Sampler(model, solver=solver, atol=1e-6, rtol=1e-6, times=[0, 0.5, 1])
+    x = np.linspace(-1, 1, 9)
+    path = sampler.integrate_trajectory(x)
+    assert path.shape == (3, 9, 1) and np.array_equal(path[0, :, 0], x.astype(np.float32))
+    for k, t in ((1, 0.5), (2, 1)):
+        fine = fm.Sampler(model, solver='rk4', steps=400, t_end=t).integrate(x)
+        np.testing.assert_allclose(path[k], fine, atol=2e-4)
+    info, rows = sampler.info, sampler.statistics
+    assert info.rows == 9 and info.stopped == 0 and np.all(rows.t == 1)
+    assert info.evaluations == rows.evaluations.sum() and info.rejected == rows.rejected.sum()
+    assert info.step_smallest == rows.step_smallest.min()
+    assert sampler.count_evaluations == -(-info.evaluations // 9)
+
+
+def test_a_step_limit_has_the_states(target):
+    sampler = fm.Sampler(fm.Model.closed_form(target), solver='dormand_prince', max_steps=3)
+    with pytest.raises(fm.StepLimitError, match='row 0: config->steps_max') as caught:
+        sampler.draw(20, seed=1)
+    assert caught.value.x.shape == (20, 1) and np.isfinite(caught.value.x).all()
+    assert sampler.info.stopped == 20 and (sampler.statistics.t < 1).all()
+
+
 def test_recommended_and_plain(network):
     assert fm.Sampler(network).count_evaluations == 100  # midpoint, 50 steps
     assert fm.Sampler(network, preset='plain').count_evaluations == 100  # Euler, 100 steps
@@ -57,6 +91,9 @@ def test_recommended_and_plain(network):
 
 
 @pytest.mark.parametrize('use, error, message', [
+    (lambda m: fm.Sampler(m, grid='log'), fm.ArgumentError, "'log'.*'shifted'"),
+    (lambda m: fm.Sampler(m, times=[0, 2]), fm.ArgumentError, r'times\[1\] is 2'),
+    (lambda m: fm.Sampler(m, atol=1e-3), fm.ArgumentError, 'tolerance_absolute is 0.001'),
     (lambda m: fm.Sampler(m, solver='rk5'), fm.ArgumentError, "'rk5'.*'midpoint'"),
     (lambda m: fm.Sampler(m, steps=0), fm.ArgumentError, 'steps is 0'),
     (lambda m: fm.Sampler(m, t_end=2), fm.ArgumentError, 't_end is 2'),

@@ -9,6 +9,7 @@ import likelihood
 import peers_of_assignment
 import post
 import real_data
+import solvers
 from flowmatch import metrics, transport
 from peers_of_assignment import time_of
 
@@ -25,7 +26,7 @@ LIMITS = [
     ("conditional_moons_w2_independent", "the same, independent coupling", "", 0),
     ("conditional_moons_w2_ratio", "the first over the second", "<=", 1.05),
     ("legal_worst", "every path, prediction and coupling: sliced W2 / that of two samples, largest", "<=", 1.5),
-] + likelihood.LIMITS + post.LIMITS + real_data.LIMITS
+] + likelihood.LIMITS + post.LIMITS + real_data.LIMITS + solvers.LIMITS
 
 CONTEXT = fm.Context(threads=2)
 
@@ -191,4 +192,5 @@ def legal(quick):
 
 
 PARTS = {"assignment": assignment, "path_energy": path_energy, "conditions": conditions, "legal": legal,
-         "likelihood": likelihood.likelihood, "post": post.post, "defaults": defaults.defaults, "digits": real_data.digits, "faithful": real_data.faithful}
+         "likelihood": likelihood.likelihood, "post": post.post, "defaults": defaults.defaults,
+         "digits": real_data.digits, "faithful": real_data.faithful, "solvers": solvers.solvers}

@@ -27,7 +27,7 @@ from .context import Context, build_info, default_context, set_blas_threads
 from .likelihood import Likelihood, LogDensity
 from .model import DivergenceEstimate, Model, Parameters
 from .optimizer import SGD, Adam, Optimizer
-from .sampler import Sampler
+from .sampler import RowStatistics, Sampler, SamplerInfo
 from .settings import Coupling, Divergence, Loss, Pairs, Path, Rate, Schedule, Times, Validation
 from .source import Generator, Rows, Source
 from .trainer import Progress, Trainer, TrainerInfo
@@ -38,7 +38,7 @@ __all__ = ['Adam', 'ArgumentError', 'CallbackError', 'CancelledError', 'Context'
            'Divergence', 'DivergenceEstimate', 'FileError', 'FileFormatError', 'FileVersionError',
            'FlowmatchError', 'Generator', 'Likelihood', 'LogDensity', 'Loss', 'Model',
            'NotFiniteError', 'Optimizer', 'OutOfMemoryError', 'Pairs', 'Parameters', 'Path',
-           'Progress', 'Rate', 'Rows', 'SGD', 'Sampler', 'Schedule', 'ShapeError', 'Source',
-           'StateError', 'StepLimitError', 'StructSizeError', 'Times', 'Trainer', 'TrainerInfo',
-           'UnsupportedError', 'Validation', 'build_info', 'default_context', 'library_path',
-           'metrics', 'set_blas_threads', 'transport']
+           'Progress', 'Rate', 'RowStatistics', 'Rows', 'SGD', 'Sampler', 'SamplerInfo',
+           'Schedule', 'ShapeError', 'Source', 'StateError', 'StepLimitError', 'StructSizeError',
+           'Times', 'Trainer', 'TrainerInfo', 'UnsupportedError', 'Validation', 'build_info',
+           'default_context', 'library_path', 'metrics', 'set_blas_threads', 'transport']

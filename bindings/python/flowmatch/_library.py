@@ -257,7 +257,23 @@ class SamplerConfig(Structure):
     _fields_ = [('struct_size', c_uint32), ('solver', c_int32), ('steps', c_int64),
                 ('t_start', c_double), ('t_end', c_double), ('guidance_strength', c_double),
                 ('guidance_t_start', c_double), ('guidance_t_end', c_double),
-                ('guidance', c_int32), ('flags', c_uint32)]
+                ('guidance', c_int32), ('flags', c_uint32), ('grid', c_int32),
+                ('steps_max', c_int32), ('shift', c_double), ('times', DOUBLES),
+                ('times_count', c_int64), ('tolerance_absolute', c_double),
+                ('tolerance_relative', c_double), ('step_first', c_double),
+                ('step_smallest', c_double), ('step_largest', c_double)]
+
+
+class SamplerInfo(Structure):
+    _fields_ = [('struct_size', c_uint32), ('flags', c_uint32), ('rows', c_int64),
+                ('stopped', c_int64), ('evaluations', c_int64), ('accepted', c_int64),
+                ('rejected', c_int64), ('step_smallest', c_double)]
+
+
+class SamplerRows(Structure):
+    _fields_ = [('struct_size', c_uint32), ('flags', c_uint32), ('t', DOUBLES),
+                ('step_smallest', DOUBLES), ('evaluations', INTEGERS), ('accepted', INTEGERS),
+                ('rejected', INTEGERS)]
 
 
 class DensityCallbacks(Structure):
@@ -330,6 +346,8 @@ STRUCTS = {
     'fmatch_progress': ProgressCallbacks,
     'fmatch_batch': Batch,
     'fmatch_sampler_config': SamplerConfig,
+    'fmatch_sampler_info': SamplerInfo,
+    'fmatch_sampler_rows': SamplerRows,
     'fmatch_density_callbacks': DensityCallbacks,
     'fmatch_likelihood_config': LikelihoodConfig,
     'fmatch_mmd_config': MmdConfig,
@@ -463,6 +481,8 @@ FUNCTIONS: Dict[str, List[Any]] = {
     'fmatch_sampler_destroy': [None, NEW_HANDLE],
     'fmatch_sampler_draw': [STATUS, HANDLE, c_uint64, c_int64, c_int64, FLOATS, FLOATS],
     'fmatch_sampler_draw_trajectory': [STATUS, HANDLE, c_uint64, c_int64, c_int64, FLOATS, FLOATS],
+    'fmatch_sampler_get_info': [STATUS, HANDLE, POINTER(SamplerInfo)],
+    'fmatch_sampler_get_rows': [STATUS, HANDLE, c_int64, c_int64, POINTER(SamplerRows)],
     'fmatch_sampler_get_times': [STATUS, HANDLE, DOUBLES],
     'fmatch_sampler_integrate': [STATUS, HANDLE, c_int64, FLOATS, FLOATS, FLOATS],
     'fmatch_sampler_integrate_trajectory': [STATUS, HANDLE, c_int64, FLOATS, FLOATS, FLOATS],

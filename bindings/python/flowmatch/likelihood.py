@@ -29,7 +29,7 @@ class Likelihood(Settings):
 
     Args:
         model: any; each call uses the parameters that it has when the call begins.
-        solver: 'rk4' where not given, 'euler', 'midpoint' or 'heun'.
+        solver: 'rk4' where not given, or another one of Runge and Kutta with fixed steps.
         steps: of equal length. Default 50.
         t: of the density, 1 where not given, which is data.
         divergence: how the divergence is had. Default exactly.

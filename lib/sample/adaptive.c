@@ -1,0 +1,532 @@
+/* Every row under way has a slot of a lane, where it is at a point of its own: at its start, at the
+ * probe for its first step, or at some stage of a step. A round takes the field at the points of
+ * all slots in one product, and moves each row on to its next point. A row that has arrived makes
+ * room for the next one, so that products are full until the last rows.
+ *
+ * The state and the time of a row are doubles; the model is asked in floats.
+ *
+ * Where guidance begins or ends, the field jumps, which an estimate of the error may not see: steps
+ * end there, and all stages of a step are guided or none. */
+#include "sample/adaptive.h"
+
+#include "base/finite.h"
+#include "base/status.h"
+
+#include <float.h>
+#include <math.h>
+#include <string.h>
+
+/* Points before stage 1. */
+enum { POINT_START = -1, POINT_PROBE = 0 };
+
+/* Bounds of the factor from one step to the next, and the share of the best guess that is taken. */
+static const double SLOWEST = 0.2, FASTEST = 10.0, SAFETY = 0.9;
+
+struct slot {
+    struct row_record *record;
+    int64_t row;         /* of the call */
+    int64_t output;      /* next time of the trajectory */
+    double t, h;         /* where the row is; length of the step that is tried */
+    double end;          /* of that step */
+    double stop;         /* up to which the field is smooth */
+    double error_before; /* of the last accepted step, in units of the tolerance */
+    int32_t point;       /* a stage, or one of the above */
+    bool guided;
+    bool rejected;   /* the step before was */
+    bool overflowed; /* because a number was not finite */
+};
+
+struct lane {
+    const struct flow *flow;
+    int32_t dim, slopes;
+    double way; /* 1 or -1 */
+    int64_t active;
+    struct slot *slot;  /* [rows] */
+    double *y, *y_next; /* [rows, dim] */
+    float *x, *v, *t;   /* [rows, dim], [rows] of the points */
+    bool *guided;       /* [rows] */
+    float *k;           /* [rows, slopes, dim] */
+    float *condition;   /* [rows, columns] */
+    float *begin;       /* [rows, dim] of the rows that have been fetched */
+    struct field_rows rows;
+    int64_t fetched, fetched_end; /* of them, those that have no slot yet */
+    int64_t fetched_first;        /* where `begin` begins */
+};
+
+static int64_t slot_floats(void)
+{
+    return (int64_t)(sizeof(struct slot) / sizeof(float));
+}
+
+int64_t adaptive_lane_size(const struct flow *f, int64_t rows)
+{
+    const fmatch_model *model = f->field.view.model;
+    const int64_t slopes = f->solver->stages + 1;
+    const int64_t arrays = 2 * 2 + 3 + slopes + (f->field.guidance.scale != 1.0);
+    const int64_t floats =
+        rows * (arrays * model->dim + model->condition.columns + 2 + slot_floats());
+    return (floats + 15) / 16 * 16 + model->kind->scratch_size(model, rows);
+}
+
+static struct lane lane_in(const struct flow *f, int64_t number)
+{
+    const fmatch_model *model = f->field.view.model;
+    const int64_t rows = f->lane_rows, cells = rows * model->dim;
+    struct lane l = {.flow = f,
+                     .dim = model->dim,
+                     .slopes = f->solver->stages + 1,
+                     .way = f->grid->end < f->grid->start ? -1.0 : 1.0};
+    float *room = f->room + number * f->lane_size;
+    l.rows.scratch = room;
+    room += model->kind->scratch_size(model, rows);
+    l.slot = (struct slot *)(void *)room; /* aligned for any type */
+    room += rows * slot_floats();
+    l.y = (double *)(void *)room;
+    l.y_next = l.y + cells;
+    l.x = (float *)(l.y_next + cells);
+    l.v = l.x + cells;
+    l.begin = l.v + cells;
+    l.k = l.begin + cells;
+    l.condition = l.k + l.slopes * cells;
+    l.rows.t = l.t = l.condition + rows * model->condition.columns;
+    l.rows.guided = l.guided = (bool *)(l.t + rows);
+    l.rows.null_velocity = f->field.guidance.scale != 1.0 ? l.t + 2 * rows : NULL;
+    l.rows.x = l.x;
+    l.rows.condition = f->passage.condition ? l.condition : NULL;
+    return l;
+}
+
+/* ---- what a slot holds ---- */
+
+static float *slope_of(const struct lane *l, const struct slot *s, int32_t i)
+{
+    return l->k + ((s - l->slot) * l->slopes + i) * l->dim;
+}
+
+static double *row_of(const struct lane *l, const struct slot *s, double *array)
+{
+    return array + (s - l->slot) * l->dim;
+}
+
+/* to = y + h sum over the first n of weights[j] k[j] */
+static void combine(const struct lane *l, const struct slot *s, double h, int32_t n,
+                    const double *weights, double *to)
+{
+    const float *k = slope_of(l, s, 0);
+    memcpy(to, row_of(l, s, l->y), (size_t)l->dim * sizeof *to);
+    for (int32_t j = 0; j < n; j++, k += l->dim) {
+        const double scale = h * weights[j];
+        for (int32_t d = 0; d < l->dim; d++)
+            to[d] += scale * k[d];
+    }
+}
+
+/* Root of the mean square of h sum of weights[j] k[j], in units of the tolerance, which is for the
+ * larger one of two states. */
+static double norm_of(const struct lane *l, const struct slot *s, double h, int32_t n,
+                      const double *weights, const double *other)
+{
+    const struct step_control *control = l->flow->control;
+    const double *y = row_of(l, s, l->y);
+    const float *k = slope_of(l, s, 0);
+    double sum = 0.0;
+    for (int32_t d = 0; d < l->dim; d++) {
+        double error = 0.0;
+        for (int32_t j = 0; j < n; j++)
+            error += weights[j] * k[j * l->dim + d];
+        const double part =
+            h * error / (control->absolute + control->relative * fmax(fabs(y[d]), fabs(other[d])));
+        sum += part * part;
+    }
+    return sqrt(sum / l->dim);
+}
+
+/* ---- what comes out ---- */
+
+/* The state at a share of the step from y to y_next: the quartic that has their values and slopes,
+ * and the value that the solver knows in the middle. */
+static void interpolate(const struct lane *l, const struct slot *s, double share, float *x)
+{
+    const struct solver *solver = l->flow->solver;
+    const double h = s->end - s->t;
+    const double *y = row_of(l, s, l->y), *next = row_of(l, s, l->y_next);
+    const double *middle = solver_middle_row(solver);
+    const float *k = slope_of(l, s, 0);
+    for (int32_t d = 0; d < l->dim; d++) {
+        double rise = 0.0;
+        for (int32_t j = 0; j < l->slopes; j++)
+            rise += middle[j] * k[j * l->dim + d];
+        const double half = h * rise, whole = next[d] - y[d];
+        const double first = h * k[d], last = h * k[(l->slopes - 1) * l->dim + d];
+        const double a4 = 2.0 * (last - first) - 8.0 * whole + 16.0 * half;
+        const double a3 = 5.0 * first - 3.0 * last + 14.0 * whole - 32.0 * half;
+        const double a2 = last - 4.0 * first - 5.0 * whole + 16.0 * half;
+        x[d] = (float)(y[d] + share * (first + share * (a2 + share * (a3 + share * a4))));
+    }
+}
+
+static void narrow(int32_t dim, const double *y, float *x)
+{
+    for (int32_t d = 0; d < dim; d++)
+        x[d] = (float)y[d];
+}
+
+/* Times of the trajectory up to the end of the step, or at the start. */
+static void put_outputs(const struct lane *l, struct slot *s)
+{
+    const struct flow *f = l->flow;
+    const struct passage *p = &f->passage;
+    for (; p->trajectory && s->output <= f->grid->steps; s->output++) {
+        const double t = grid_time(f->grid, s->output);
+        if (l->way * t > l->way * s->end)
+            return;
+        float *x = p->trajectory + (s->output * p->n + s->row) * l->dim;
+        if (t == s->end)
+            narrow(l->dim, row_of(l, s, l->y_next), x);
+        else
+            interpolate(l, s, (t - s->t) / (s->end - s->t), x);
+    }
+}
+
+/* The row's way ends here; times of the trajectory that it has not reached are nan. */
+static void finish(const struct lane *l, struct slot *s, enum row_outcome outcome)
+{
+    const struct flow *f = l->flow;
+    const struct passage *p = &f->passage;
+    s->record->outcome = (int32_t)outcome;
+    s->record->t = s->t;
+    if (p->x_end)
+        narrow(l->dim, row_of(l, s, l->y), p->x_end + s->row * l->dim);
+    for (; p->trajectory && s->output <= f->grid->steps; s->output++)
+        for (int32_t d = 0; d < l->dim; d++)
+            p->trajectory[(s->output * p->n + s->row) * l->dim + d] = NAN;
+}
+
+/* ---- control ---- */
+
+/* The next stretch of the row's way on which it is guided, or not, all along. */
+static void begin_stretch(const struct lane *l, struct slot *s)
+{
+    const struct guidance *g = &l->flow->field.guidance;
+    const double edges[] = {g->begin, g->end};
+    s->stop = l->flow->grid->end;
+    if (!l->flow->passage.condition || g->scale == 1.0)
+        return;
+    for (int i = 0; i < 2; i++)
+        if (l->way * edges[i] > l->way * s->t && l->way * edges[i] < l->way * s->stop)
+            s->stop = edges[i];
+    s->guided = guidance_acts(g, 0.5 * (s->t + s->stop));
+}
+
+/* Cuts the next step to what is left and what is allowed. */
+static void try_step(const struct lane *l, struct slot *s, double h)
+{
+    const struct step_control *control = l->flow->control;
+    const double left = fabs(s->stop - s->t);
+    if (control->largest > 0.0 && h > control->largest)
+        h = control->largest;
+    const bool last = 1.01 * h >= left; /* rather than a sliver for the next one */
+    const double smallest = fmax(control->smallest, 4.0 * DBL_EPSILON); /* of times up to 1 */
+    s->h = last ? left : h;
+    s->end = last ? s->stop : s->t + l->way * h;
+    s->point = 1;
+    if (s->record->accepted + s->record->rejected >= control->steps_max)
+        finish(l, s, ROW_STEP_LIMIT);
+    else if (!last && !(h >= smallest))
+        finish(l, s, s->overflowed ? ROW_NOT_FINITE : ROW_STEP_LIMIT);
+}
+
+static void reject(const struct lane *l, struct slot *s, double factor, bool overflowed)
+{
+    s->record->rejected++;
+    s->rejected = true;
+    s->overflowed = overflowed;
+    try_step(l, s, factor * s->h);
+}
+
+static void accept(const struct lane *l, struct slot *s, double factor)
+{
+    struct row_record *record = s->record;
+    record->accepted++;
+    record->smallest = record->accepted == 1 ? s->h : fmin(record->smallest, s->h);
+    put_outputs(l, s);
+    memcpy(row_of(l, s, l->y), row_of(l, s, l->y_next), (size_t)l->dim * sizeof *l->y);
+    memcpy(slope_of(l, s, 0), slope_of(l, s, l->slopes - 1), (size_t)l->dim * sizeof *l->k);
+    s->t = s->end;
+    s->rejected = s->overflowed = false;
+    if (s->t == l->flow->grid->end) {
+        finish(l, s, ROW_ARRIVED);
+    } else if (s->t == s->stop) {
+        begin_stretch(l, s);
+        s->h *= factor;
+        s->point = POINT_START;
+    } else {
+        try_step(l, s, factor * s->h);
+    }
+}
+
+/* PI control with the constants of Hairer and Wanner, "Solving Ordinary Differential Equations II",
+ * IV.2: beta is 0.3 / q, 0.06 of a pair 5(4), where the error is of order h^q. */
+static void judge(const struct lane *l, struct slot *s)
+{
+    const struct solver *solver = l->flow->solver;
+    const double q = solver->error_order + 1.0, beta = 0.3 / q;
+    const double error =
+        norm_of(l, s, s->end - s->t, l->slopes, solver_error_row(solver), row_of(l, s, l->y_next));
+    const double guess = SAFETY * pow(error, 0.75 * beta - 1.0 / q);
+    if (!(error <= 1.0)) {
+        reject(l, s, fmax(guess, SLOWEST), false);
+        return;
+    }
+    const double highest = s->rejected ? 1.0 : FASTEST;
+    const double factor = guess * pow(s->error_before, beta);
+    s->error_before = fmax(error, 1e-4);
+    accept(l, s, fmin(fmax(factor, SLOWEST), highest));
+}
+
+/* ---- the first step, as Hairer, Norsett, Wanner, volume I, II.4, choose it ---- */
+
+static void begin_probe(const struct lane *l, struct slot *s)
+{
+    const struct step_control *control = l->flow->control;
+    const double *y = row_of(l, s, l->y);
+    const double one = 1.0;
+    double sum = 0.0;
+    for (int32_t d = 0; d < l->dim; d++)
+        sum += pow(y[d] / (control->absolute + control->relative * fabs(y[d])), 2.0);
+    const double size = sqrt(sum / l->dim), slope = norm_of(l, s, 1.0, 1, &one, y);
+    const double h = size < 1e-5 || slope < 1e-5 ? 1e-6 : 0.01 * size / slope;
+    s->h = fmin(h, fabs(s->stop - s->t));
+    s->point = POINT_PROBE;
+}
+
+static void end_probe(const struct lane *l, struct slot *s)
+{
+    const double q = l->flow->solver->error_order + 1.0;
+    const double *y = row_of(l, s, l->y);
+    const double differences[] = {-1.0 / s->h, 1.0 / s->h}, one = 1.0;
+    const double slope = norm_of(l, s, 1.0, 1, &one, y);
+    const double bend = norm_of(l, s, 1.0, 2, differences, y);
+    const double most = fmax(slope, bend);
+    const double h = most <= 1e-15 ? fmax(1e-6, 1e-3 * s->h) : pow(0.01 / most, 1.0 / q);
+    try_step(l, s, fmin(100.0 * s->h, h));
+}
+
+/* ---- from point to point ---- */
+
+/* The field at the slot's point. */
+static void receive(const struct lane *l, struct slot *s, const float *v)
+{
+    const struct flow *f = l->flow;
+    const int32_t point = s->point, slope = point == POINT_START   ? 0
+                                            : point == POINT_PROBE ? 1
+                                                                   : point;
+    s->record->evaluations += 1 + s->guided;
+    if (!finite_all(l->dim, v)) {
+        if (point == POINT_START)
+            finish(l, s, ROW_NOT_FINITE);
+        else if (point == POINT_PROBE)
+            try_step(l, s, 0.1 * s->h);
+        else
+            reject(l, s, SLOWEST, true);
+        return;
+    }
+    memcpy(slope_of(l, s, slope), v, (size_t)l->dim * sizeof *v);
+    if (point == POINT_START && s->h > 0.0)
+        try_step(l, s, s->h);
+    else if (point == POINT_START)
+        begin_probe(l, s);
+    else if (point == POINT_PROBE)
+        end_probe(l, s);
+    else if (point == f->solver->stages)
+        judge(l, s);
+    else
+        s->point++;
+}
+
+/* Writes the slot's point to where the field is taken; false if it is no row of floats. */
+static bool put_point(const struct lane *l, const struct slot *s)
+{
+    static const double one = 1.0;
+    const int64_t i = s - l->slot;
+    double *y = l->y_next + i * l->dim;
+    if (s->point > 0) {
+        const double *row = solver_row(l->flow->solver, s->point);
+        combine(l, s, s->end - s->t, s->point, row + 1, y);
+        l->t[i] = (float)(row[0] == 1.0 ? s->end : s->t + row[0] * (s->end - s->t));
+    } else {
+        const double h = s->point == POINT_PROBE ? l->way * s->h : 0.0;
+        combine(l, s, h, s->point == POINT_PROBE, &one, y);
+        l->t[i] = (float)(s->t + h);
+    }
+    l->guided[i] = s->guided;
+    narrow(l->dim, y, l->x + i * l->dim);
+    return finite_all(l->dim, l->x + i * l->dim);
+}
+
+static void point_at_next(const struct lane *l, struct slot *s)
+{
+    while (s->record->outcome == ROW_UNDER_WAY && !put_point(l, s)) {
+        if (s->point == POINT_PROBE)
+            try_step(l, s, 0.1 * s->h);
+        else
+            reject(l, s, SLOWEST, true);
+    }
+}
+
+/* ---- slots ---- */
+
+/* Rows of the call that lanes share. */
+struct call {
+    const struct flow *flow;
+    atomic_int_fast64_t next;   /* row that nobody has fetched */
+    atomic_int_fast32_t failed; /* a lane's status that is not of its rows */
+};
+
+static fmatch_status fetch(struct call *call, struct lane *l)
+{
+    const int64_t n = call->flow->passage.n;
+    while (l->fetched < l->fetched_end || l->fetched_end < n) {
+        for (; l->fetched < l->fetched_end; l->fetched++)
+            if (call->flow->records[l->fetched].outcome == ROW_UNDER_WAY)
+                return FMATCH_OK;
+        const int64_t first = atomic_fetch_add(&call->next, l->flow->lane_rows);
+        l->fetched = l->fetched_first = first < n ? first : n;
+        l->fetched_end = n - l->fetched < l->flow->lane_rows ? n : first + l->flow->lane_rows;
+        if (l->fetched < l->fetched_end)
+            RETURN_IF_FAILED(
+                flow_begin_rows(l->flow, l->fetched, l->fetched_end - l->fetched, l->begin));
+    }
+    return FMATCH_OK;
+}
+
+/* The next row that has been fetched. */
+static void start_row(struct lane *l, struct slot *s)
+{
+    const struct flow *f = l->flow;
+    const int64_t row = l->fetched++, i = s - l->slot;
+    const int32_t columns = f->field.view.model->condition.columns;
+    f->records[row] = (struct row_record){.t = f->grid->start};
+    *s = (struct slot){.record = &f->records[row],
+                       .row = row,
+                       .t = f->grid->start,
+                       .h = f->control->first,
+                       .end = f->grid->start,
+                       .error_before = 1e-4,
+                       .point = POINT_START};
+    for (int32_t d = 0; d < l->dim; d++)
+        l->y[i * l->dim + d] = l->y_next[i * l->dim + d] =
+            l->begin[(row - l->fetched_first) * l->dim + d];
+    if (f->passage.condition)
+        memcpy(l->condition + i * columns, f->passage.condition + row * columns,
+               (size_t)columns * sizeof *l->condition);
+    begin_stretch(l, s);
+    put_outputs(l, s);
+    put_point(l, s);
+}
+
+static void move_slot(struct lane *l, int64_t from, int64_t to)
+{
+    const int32_t dim = l->dim, columns = l->flow->field.view.model->condition.columns;
+    l->slot[to] = l->slot[from];
+    l->t[to] = l->t[from];
+    l->guided[to] = l->guided[from];
+    memcpy(l->y + to * dim, l->y + from * dim, (size_t)dim * sizeof *l->y);
+    memcpy(l->y_next + to * dim, l->y_next + from * dim, (size_t)dim * sizeof *l->y);
+    memcpy(l->x + to * dim, l->x + from * dim, (size_t)dim * sizeof *l->x);
+    memcpy(l->k + to * l->slopes * dim, l->k + from * l->slopes * dim,
+           (size_t)(l->slopes * dim) * sizeof *l->k);
+    memcpy(l->condition + to * columns, l->condition + from * columns,
+           (size_t)columns * sizeof *l->condition);
+}
+
+/* Slots of rows whose way has ended go to rows that wait, or to the last ones. */
+static fmatch_status fill_slots(struct call *call, struct lane *l)
+{
+    for (int64_t i = 0; i < l->flow->lane_rows; i++) {
+        while (i < l->active && l->slot[i].record->outcome != ROW_UNDER_WAY) {
+            RETURN_IF_FAILED(fetch(call, l));
+            if (l->fetched < l->fetched_end)
+                start_row(l, &l->slot[i]);
+            else if (--l->active > i)
+                move_slot(l, l->active, i);
+        }
+        if (i < l->active)
+            continue;
+        RETURN_IF_FAILED(fetch(call, l));
+        if (l->fetched == l->fetched_end)
+            return FMATCH_OK;
+        l->active = i + 1;
+        start_row(l, &l->slot[i]);
+    }
+    return FMATCH_OK;
+}
+
+static fmatch_status follow_rows(struct call *call, struct lane *l)
+{
+    for (;;) {
+        RETURN_IF_FAILED(fill_slots(call, l));
+        if (l->active == 0 || atomic_load(&call->failed) != FMATCH_OK)
+            return FMATCH_OK;
+        l->rows.n = l->active;
+        RETURN_IF_FAILED(field_evaluate(&l->flow->field, &l->rows, l->v));
+        for (int64_t i = 0; i < l->active; i++) {
+            receive(l, &l->slot[i], l->v + i * l->dim);
+            point_at_next(l, &l->slot[i]);
+        }
+    }
+}
+
+static void run_lane(void *argument, int64_t number)
+{
+    struct call *call = argument;
+    struct lane l = lane_in(call->flow, number);
+    const fmatch_status status = follow_rows(call, &l);
+    if (status != FMATCH_OK)
+        atomic_store(&call->failed, status);
+}
+
+/* As the first row that has not arrived. */
+static fmatch_status judge_rows(const struct flow *f)
+{
+    int64_t first = -1, count = 0;
+    for (int64_t i = f->passage.n - 1; i >= 0; i--)
+        if (f->records[i].outcome != ROW_ARRIVED) {
+            first = i;
+            count++;
+        }
+    if (count == 0)
+        return FMATCH_OK;
+    const struct row_record *r = &f->records[first];
+    const long long row = (long long)(f->passage.first_row + first);
+    if (r->outcome == ROW_NOT_FINITE)
+        return status_fail(FMATCH_ERROR_NOT_FINITE,
+                           "row %lld: velocity is not finite at t = %s, or however small a step "
+                           "from there; %lld rows of %lld did not arrive",
+                           row, NUMBER(r->t), (long long)count, (long long)f->passage.n);
+    const int32_t tried = r->accepted + r->rejected;
+    return status_fail(
+        FMATCH_ERROR_STEP_LIMIT,
+        "row %lld: %s at t = %s after %d steps; %lld rows of %lld did not arrive", row,
+        tried >= f->control->steps_max ? "config->steps_max is reached" : "the step is too small",
+        NUMBER(r->t), (int)tried, (long long)count, (long long)f->passage.n);
+}
+
+fmatch_status adaptive_run(const struct flow *f)
+{
+    struct call call = {.flow = f};
+    const fmatch_model *model = f->field.view.model;
+    for (int64_t i = 0; i < f->passage.n; i++)
+        f->records[i] = (struct row_record){.t = f->grid->start};
+    const int32_t lanes = model_blocks_lanes(model, f->passage.n);
+    if (lanes > 1)
+        context_run(model->context, lanes, run_lane, &call);
+    /* By itself, or once more on this thread, whose detail the caller reads. */
+    if (lanes == 1 || atomic_load(&call.failed) != FMATCH_OK) {
+        call.next = 0;
+        call.failed = FMATCH_OK;
+        run_lane(&call, 0);
+    }
+    const fmatch_status failed = (fmatch_status)atomic_load(&call.failed);
+    return failed != FMATCH_OK ? failed : judge_rows(f);
+}

@@ -1,0 +1,38 @@
+#include "sample/field.h"
+
+#include "base/status.h"
+
+bool guidance_acts(const struct guidance *g, double t)
+{
+    return g->scale != 1.0 && t >= g->begin && t <= g->end;
+}
+
+/* Rows first to first + n - 1, which hold all that are guided. */
+static fmatch_status guide(const struct field *f, const struct field_rows *r, int64_t first,
+                           int64_t n, float *v)
+{
+    const int32_t dim = f->view.model->dim;
+    float *null = r->null_velocity;
+    const struct model_rows rows = {.n = n, .x = r->x + first * dim, .t = r->t + first};
+    RETURN_IF_FAILED(model_view_evaluate(&f->view, r->scratch, &rows, null));
+    const float scale = (float)f->guidance.scale;
+    for (int64_t i = 0; i < n; i++) {
+        float *row = v + (first + i) * dim;
+        const float *from = null + i * dim;
+        for (int32_t j = 0; r->guided[first + i] && j < dim; j++)
+            row[j] = from[j] + scale * (row[j] - from[j]);
+    }
+    return FMATCH_OK;
+}
+
+fmatch_status field_evaluate(const struct field *f, const struct field_rows *r, float *v)
+{
+    int64_t first = 0, end = r->condition ? r->n : 0;
+    while (first < end && !r->guided[first])
+        first++;
+    while (end > first && !r->guided[end - 1])
+        end--;
+    const struct model_rows rows = {.n = r->n, .x = r->x, .t = r->t, .condition = r->condition};
+    RETURN_IF_FAILED(model_view_evaluate(&f->view, r->scratch, &rows, v));
+    return end > first ? guide(f, r, first, end - first, v) : FMATCH_OK;
+}

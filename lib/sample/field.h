@@ -1,0 +1,33 @@
+/* The field that a sampler follows: a model's velocity, guided or not. */
+#ifndef SAMPLE_FIELD_H
+#define SAMPLE_FIELD_H
+
+#include "model/model.h"
+
+/* Classifier-free guidance: v_null + scale (v - v_null) at times from `begin` to `end`. */
+struct guidance {
+    double scale; /* 1: none */
+    double begin, end;
+};
+
+struct field {
+    struct model_view view;
+    struct guidance guidance;
+};
+
+/* At most MODEL_BLOCK_ROWS rows, each with a time of its own, and room to evaluate them in. */
+struct field_rows {
+    int64_t n;
+    const float *x, *t;     /* [n, dim], [n] */
+    const float *condition; /* [n, columns], or NULL */
+    const bool *guided;     /* [n] */
+    float *null_velocity;   /* [n, dim], where there is guidance */
+    float *scratch;
+};
+
+bool guidance_acts(const struct guidance *guidance, double t);
+
+/* A row's bits do not depend on the others. Non-finite results are the caller's to find. */
+fmatch_status field_evaluate(const struct field *field, const struct field_rows *rows, float *v);
+
+#endif

@@ -1,0 +1,177 @@
+#include "sample/fixed_steps.h"
+
+#include "base/finite.h"
+#include "base/status.h"
+
+#include <string.h>
+
+/* What one thread needs to carry a block of rows. */
+struct lane {
+    float *x, *stage; /* [rows, dim] */
+    float *slope[SOLVER_SLOPES_MAX];
+    float *t;               /* [rows] */
+    bool *guided;           /* [rows] */
+    struct field_rows rows; /* of the block */
+    int64_t first;          /* row of the call */
+};
+
+int64_t fixed_steps_lane_size(const struct flow *f, int64_t rows)
+{
+    const fmatch_model *model = f->field.view.model;
+    const int64_t arrays = 2 + (f->field.guidance.scale != 1.0) + f->solver->stages;
+    const int64_t floats = arrays * rows * model->dim + 2 * rows;
+    return (floats + 15) / 16 * 16 + model->kind->scratch_size(model, rows);
+}
+
+static struct lane lane_in(const struct flow *f, int32_t number)
+{
+    const fmatch_model *model = f->field.view.model;
+    const int64_t cells = f->lane_rows * model->dim;
+    float *room = f->room + number * f->lane_size;
+    struct lane lane = {.rows = {.scratch = room}};
+    room += model->kind->scratch_size(model, f->lane_rows);
+    lane.x = room;
+    lane.stage = lane.x + cells;
+    room = lane.stage + cells;
+    for (int32_t i = 0; i < f->solver->stages; i++, room += cells)
+        lane.slope[i] = room;
+    if (f->field.guidance.scale != 1.0) {
+        lane.rows.null_velocity = room;
+        room += cells;
+    }
+    lane.rows.t = lane.t = room;
+    lane.rows.guided = lane.guided = (bool *)(room + f->lane_rows);
+    return lane;
+}
+
+/* Where a stage of a step takes the field, row i of the tableau being the last one before it. */
+static double time_of_stage(const struct solver *solver, const struct grid *grid, int64_t step,
+                            int32_t stage)
+{
+    const double t = grid_time(grid, step), end = grid_time(grid, step + 1);
+    const double c = stage > 0 ? solver_row(solver, stage)[0] : 0.0;
+    return c == 1.0 ? end : t + c * (end - t);
+}
+
+static bool is_reused(const struct solver *solver, int64_t step, int32_t stage)
+{
+    return solver->reuses_slope && step > 0 && stage > 0;
+}
+
+int64_t fixed_steps_count_evaluations(const struct solver *solver, const struct grid *grid,
+                                      const struct guidance *guidance)
+{
+    const int64_t steps = grid->steps, stages = solver->stages;
+    int64_t count = solver->reuses_slope ? steps + 1 : steps * stages;
+    for (int64_t step = 0; guidance->scale != 1.0 && step < steps; step++)
+        for (int32_t stage = 0; stage < stages; stage++)
+            count += !is_reused(solver, step, stage) &&
+                     guidance_acts(guidance, time_of_stage(solver, grid, step, stage));
+    return count;
+}
+
+static fmatch_status evaluate_stage(const struct flow *f, struct lane *lane, double t,
+                                    const float *x, float *v)
+{
+    const int64_t cells = lane->rows.n * f->field.view.model->dim;
+    for (int64_t i = 0; i < lane->rows.n; i++) {
+        lane->t[i] = (float)t;
+        lane->guided[i] = guidance_acts(&f->field.guidance, t);
+    }
+    lane->rows.x = x;
+    RETURN_IF_FAILED(field_evaluate(&f->field, &lane->rows, v));
+    if (finite_all(cells, v))
+        return FMATCH_OK;
+    const int64_t i = finite_first_not(cells, v);
+    return status_fail(
+        FMATCH_ERROR_NOT_FINITE, "row %lld: velocity is %s at t = %s",
+        (long long)(f->passage.first_row + lane->first + i / f->field.view.model->dim),
+        NUMBER(v[i]), NUMBER(t));
+}
+
+/* Adams and Bashforth's second step and on, with w = h / h of the step before:
+ * x + h ((1 + w / 2) f - w / 2 f of the step before), in slopes of two places by turns. */
+static fmatch_status take_step_from_last(const struct flow *f, struct lane *lane, int64_t step)
+{
+    const fmatch_model *model = f->field.view.model;
+    const double t = grid_time(f->grid, step), h = grid_time(f->grid, step + 1) - t;
+    const double before = t - grid_time(f->grid, step - 1);
+    const double w = before != 0.0 ? h / before : 0.0;
+    float *const slopes[] = {lane->slope[step % 2], lane->slope[1 - step % 2]};
+    const double weights[] = {1.0 + 0.5 * w, -0.5 * w};
+    RETURN_IF_FAILED(evaluate_stage(f, lane, t, lane->x, slopes[0]));
+    solver_combine(model->context->kernels, lane->rows.n * model->dim, lane->x, h, 2, weights,
+                   slopes, lane->x);
+    return FMATCH_OK;
+}
+
+static fmatch_status take_step(const struct flow *f, struct lane *lane, int64_t step)
+{
+    const struct solver *solver = f->solver;
+    const struct vector_kernels *kernels = f->field.view.model->context->kernels;
+    const int64_t cells = lane->rows.n * f->field.view.model->dim;
+    const double h = grid_time(f->grid, step + 1) - grid_time(f->grid, step);
+    if (is_reused(solver, step, 1))
+        return take_step_from_last(f, lane, step);
+    for (int32_t i = 0; i < solver->stages; i++) {
+        if (i > 0)
+            solver_combine(kernels, cells, lane->x, h, i, solver_row(solver, i) + 1, lane->slope,
+                           lane->stage);
+        RETURN_IF_FAILED(evaluate_stage(f, lane, time_of_stage(solver, f->grid, step, i),
+                                        i > 0 ? lane->stage : lane->x, lane->slope[i]));
+    }
+    solver_combine(kernels, cells, lane->x, h, solver->stages,
+                   solver_row(solver, solver->stages) + 1, lane->slope, lane->x);
+    return FMATCH_OK;
+}
+
+static void keep_step(const struct flow *f, const struct lane *lane, int64_t step)
+{
+    const struct passage *p = &f->passage;
+    const int32_t dim = f->field.view.model->dim;
+    if (p->trajectory)
+        memcpy(p->trajectory + (step * p->n + lane->first) * dim, lane->x,
+               (size_t)(lane->rows.n * dim) * sizeof *lane->x);
+}
+
+static fmatch_status end_block(const struct flow *f, const struct lane *lane)
+{
+    const struct passage *p = &f->passage;
+    const int32_t dim = f->field.view.model->dim;
+    const int64_t cells = lane->rows.n * dim;
+    const float *x = lane->x;
+    if (!finite_all(cells, x)) {
+        const int64_t i = finite_first_not(cells, x);
+        return status_fail(FMATCH_ERROR_NOT_FINITE, "row %lld: x is %s at t = %s",
+                           (long long)(p->first_row + lane->first + i / dim), NUMBER(x[i]),
+                           NUMBER(f->grid->end));
+    }
+    if (p->x_end)
+        memcpy(p->x_end + lane->first * dim, x, (size_t)cells * sizeof *x);
+    return FMATCH_OK;
+}
+
+static fmatch_status integrate_block(void *user, int32_t number, int64_t first, int64_t rows)
+{
+    const struct flow *f = user;
+    const float *condition = f->passage.condition;
+    struct lane lane = lane_in(f, number);
+    lane.first = first;
+    lane.rows.n = rows;
+    lane.rows.condition =
+        condition ? condition + first * f->field.view.model->condition.columns : NULL;
+    RETURN_IF_FAILED(flow_begin_rows(f, first, rows, lane.x));
+    keep_step(f, &lane, 0);
+    for (int64_t step = 0; step < f->grid->steps; step++) {
+        RETURN_IF_FAILED(take_step(f, &lane, step));
+        keep_step(f, &lane, step + 1);
+    }
+    return end_block(f, &lane);
+}
+
+fmatch_status fixed_steps_run(const struct flow *f)
+{
+    const struct model_blocks blocks = {
+        .n = f->passage.n, .block = integrate_block, .user = (void *)f};
+    return model_blocks_run(f->field.view.model, &blocks);
+}

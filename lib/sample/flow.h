@@ -1,0 +1,53 @@
+/* What a sampler does to rows, and a call of it on some of them. */
+#ifndef SAMPLE_FLOW_H
+#define SAMPLE_FLOW_H
+
+#include "sample/field.h"
+#include "sample/grid.h"
+#include "sample/solver.h"
+
+/* How an adaptive solver chooses its steps; lengths are without a sign. */
+struct step_control {
+    double absolute, relative; /* tolerances */
+    double first;              /* 0: of its own choice */
+    double smallest, largest;  /* 0: no limit */
+    int32_t steps_max;
+};
+
+/* How far a row got. */
+enum row_outcome { ROW_UNDER_WAY, ROW_ARRIVED, ROW_STEP_LIMIT, ROW_NOT_FINITE };
+
+struct row_record {
+    int32_t outcome;
+    int32_t evaluations, accepted, rejected;
+    double t, smallest; /* step */
+};
+
+/* From the arguments of a call: where rows begin, and where each of them ends up. */
+struct passage {
+    const float *x_start; /* [n, dim], or NULL: noise */
+    uint64_t seed;
+    int64_t first_row;
+    int64_t n;
+    const float *condition; /* [n, columns], or NULL */
+    float *x_end;           /* [n, dim], or NULL */
+    float *trajectory;      /* [times, n, dim], or NULL */
+};
+
+/* A call under way. */
+struct flow {
+    struct field field;
+    const struct solver *solver;
+    const struct grid *grid;
+    const struct step_control *control;
+    struct passage passage;
+    float *room; /* of the lanes, each `lane_size` */
+    int64_t lane_size;
+    int64_t lane_rows;          /* that a lane has room for */
+    struct row_record *records; /* [n] of an adaptive solver */
+};
+
+/* Rows first to first + n - 1 of the call as they begin, [n, dim]. */
+fmatch_status flow_begin_rows(const struct flow *flow, int64_t first, int64_t n, float *x);
+
+#endif
