@@ -11,7 +11,6 @@
 #include <stdlib.h>
 
 enum { DIM = 2, ROWS = 5000 };
-static const double learning_rate = 3e-3;
 
 struct settings {
     const char *drag, *out;
@@ -46,36 +45,31 @@ static int32_t draw_end_states(void *user, fmatch_random *random, int64_t first_
 
 static fmatch_status create_model(struct experiment *e, uint64_t seed)
 {
-    float mean[DIM], std[DIM];
     fmatch_mlp_config network;
-    fmatch_status status = fmatch_source_evaluate_moments(e->target, mean, std);
 
-    if (status != FMATCH_OK)
-        return status;
     fmatch_mlp_config_init(&network);
-    network.dim = DIM, network.seed = seed;
+    network.data = e->target; /* whose mean and deviation are measured on draws of it */
     network.hidden_layers = 3, network.hidden_width = 96;
-    network.data_mean = mean, network.data_std = std; /* copied */
+    network.seed = seed;
     return fmatch_model_create_mlp(&e->model, e->context, &network);
 }
 
-static fmatch_status experiment_create(struct experiment *e, float *drag, uint64_t seed)
+static fmatch_status experiment_create(struct experiment *e, float *drag,
+                                       const struct settings *settings)
 {
     const fmatch_source_callbacks callbacks = {
         .struct_size = sizeof callbacks, .draw = draw_end_states, .user = drag};
-    fmatch_adam_config adam;
     fmatch_trainer_config training;
     fmatch_status status;
 
-    fmatch_adam_config_init(&adam);
-    adam.learning_rate = learning_rate;
     fmatch_trainer_config_init(&training);
-    training.seed = seed;
+    training.seed = settings->seed;
+    training.steps = settings->steps; /* over which the learning rate falls */
     if ((status = fmatch_context_create(&e->context, NULL)) != FMATCH_OK ||
         (status = fmatch_source_create_callback(&e->target, e->context, DIM, &callbacks)) !=
             FMATCH_OK ||
-        (status = create_model(e, seed)) != FMATCH_OK ||
-        (status = fmatch_optimizer_create_adam(&e->optimizer, e->context, &adam)) != FMATCH_OK ||
+        (status = create_model(e, settings->seed)) != FMATCH_OK ||
+        (status = fmatch_optimizer_create_adam(&e->optimizer, e->context, NULL)) != FMATCH_OK ||
         (status = fmatch_trainer_create(&e->trainer, e->model, e->optimizer, e->target,
                                         &training)) != FMATCH_OK)
         return status;
@@ -90,23 +84,6 @@ static void experiment_destroy(struct experiment *e)
     fmatch_model_destroy(&e->model);
     fmatch_source_destroy(&e->target);
     fmatch_context_destroy(&e->context);
-}
-
-/** The last quarter goes on at a tenth of the rate, which takes out the noise of the steps.
- *
- * Should the simulator fail on the way, the model keeps what was learned in the steps before: it
- * can be sampled and saved, and the trainer can run again. */
-static fmatch_status train(const struct experiment *e, int64_t steps)
-{
-    int64_t last = steps / 4, first = steps - last;
-    fmatch_status status = train_with_progress(e->trainer, first);
-    bool stopped = fmatch_trainer_count_steps(e->trainer) < first; /* by Ctrl-C */
-
-    if (status != FMATCH_OK || stopped || last == 0 ||
-        (status = fmatch_optimizer_set_learning_rate(e->optimizer, learning_rate / 10)) !=
-            FMATCH_OK)
-        return status;
-    return train_with_progress(e->trainer, last);
 }
 
 static float samples[ROWS * DIM], simulated[ROWS * DIM], simulated_again[ROWS * DIM];
@@ -167,8 +144,10 @@ static int run(const struct settings *settings)
 
     if (*rest || rest == settings->drag)
         drag = NAN; /* which the simulator refuses, as it does a negative one */
-    if ((status = experiment_create(&e, &drag, settings->seed)) == FMATCH_OK &&
-        (status = train(&e, settings->steps)) == FMATCH_OK)
+    /* Should the simulator fail on the way, the model keeps what was learned in the steps before:
+     * it can be sampled and saved, and the trainer can run again. */
+    if ((status = experiment_create(&e, &drag, settings)) == FMATCH_OK &&
+        (status = train_with_progress(e.trainer, settings->steps)) == FMATCH_OK)
         status = compare(&e, settings->seed);
     int end = status == FMATCH_OK ? draw_picture(settings->out) : report(status);
     experiment_destroy(&e);
@@ -178,7 +157,7 @@ static int run(const struct settings *settings)
 int main(int argc, char **argv)
 {
     struct settings settings = {
-        .drag = "0.1", .out = "out/custom_target", .steps = 10000, .seed = 42};
+        .drag = "0.1", .out = "out/custom_target", .steps = 5000, .seed = 42};
     const struct command_option options[] = {
         {"--drag", "X", "drag of the track, from 0 on", OPTION_TEXT, &settings.drag},
         {"--out", "DIR", "directory for the picture", OPTION_TEXT, &settings.out},

@@ -196,7 +196,7 @@ int main(int argc, char **argv)
 {
     struct settings settings = {.file = "examples/data/digits.csv",
                                 .out = "out/digits",
-                                .steps = 6000,
+                                .steps = 4000,
                                 .threads = 2,
                                 .seed = 42};
     const struct command_option options[] = {

@@ -25,7 +25,7 @@ int main(void)
 
     fmatch_mlp_config net;
     fmatch_mlp_config_init(&net);
-    net.dim = 1, net.hidden_layers = 2, net.hidden_width = 64, net.seed = 626;
+    net.data = target, net.seed = 626; /* its dimension, mean and deviation are measured */
     fmatch_model *model;
     CHECK(fmatch_model_create_mlp(&model, context, &net));
     fmatch_optimizer *adam;
@@ -33,10 +33,10 @@ int main(void)
 
     fmatch_trainer_config training;
     fmatch_trainer_config_init(&training);
-    training.batch = 256, training.seed = 42;
+    training.steps = 4000, training.seed = 42; /* over which the learning rate falls */
     fmatch_trainer *trainer;
     CHECK(fmatch_trainer_create(&trainer, model, adam, target, &training));
-    CHECK(fmatch_trainer_run(trainer, 10000, NULL));
+    CHECK(fmatch_trainer_run(trainer, training.steps, NULL));
 
     fmatch_sampler_config solver;
     fmatch_sampler_config_init(&solver);

@@ -35,8 +35,7 @@ struct settings {
 struct experiment {
     int32_t dim;
     int64_t rows;
-    char *header;      /**< of the file; NULL: it has none */
-    float *mean, *std; /**< [dim], of the data */
+    char *header; /**< of the file; NULL: it has none */
     fmatch_context *context;
     fmatch_source *data;
     fmatch_model *model;
@@ -44,6 +43,7 @@ struct experiment {
     fmatch_trainer *trainer;
     struct training_record record;
     fmatch_sampler *sampler;
+    float *mean, *std; /**< [dim], of the data: the units of the comparison */
 };
 
 /** Energy distances between sets of equal size, averaged over random halves of the data. */
@@ -63,30 +63,21 @@ static fmatch_status read_data(struct experiment *e, const char *file)
     e->dim = fmatch_source_get_dim(e->data);
     e->rows = fmatch_source_count_rows(e->data);
     e->header = csv_header_read(file);
-    e->mean = malloc((size_t)e->dim * sizeof *e->mean);
-    e->std = malloc((size_t)e->dim * sizeof *e->std);
-    if (!e->mean || !e->std)
-        return FMATCH_ERROR_NO_MEMORY;
-    status = fmatch_source_evaluate_moments(e->data, e->mean, e->std);
-    for (int32_t j = 0; status == FMATCH_OK && j < e->dim; j++)
-        if (e->std[j] == 0)
-            e->std[j] = 1; /* a constant column is only shifted */
-    return status;
+    return FMATCH_OK;
 }
 
-static fmatch_status create_model(struct experiment *e, uint64_t seed)
+static fmatch_status create_model(struct experiment *e, const struct settings *settings)
 {
     fmatch_mlp_config network;
     fmatch_trainer_config training;
     fmatch_status status;
 
     fmatch_mlp_config_init(&network);
-    network.dim = e->dim;
-    network.data_mean = e->mean;
-    network.data_std = e->std;
-    network.seed = seed;
+    network.data = e->data; /* its columns, their mean and deviation */
+    network.seed = settings->seed;
     fmatch_trainer_config_init(&training);
-    training.seed = seed;
+    training.seed = settings->seed;
+    training.steps = settings->steps; /* over which the learning rate falls */
 
     if ((status = fmatch_model_create_mlp(&e->model, e->context, &network)) != FMATCH_OK ||
         (status = fmatch_optimizer_create_adam(&e->optimizer, e->context, NULL)) != FMATCH_OK ||
@@ -108,6 +99,19 @@ static void experiment_destroy(struct experiment *e)
     free(e->header);
     free(e->mean);
     free(e->std);
+}
+
+static fmatch_status measure_columns(struct experiment *e)
+{
+    e->mean = malloc((size_t)e->dim * sizeof *e->mean);
+    e->std = malloc((size_t)e->dim * sizeof *e->std);
+    if (!e->mean || !e->std)
+        return FMATCH_ERROR_NO_MEMORY;
+    fmatch_status status = fmatch_source_evaluate_moments(e->data, e->mean, e->std);
+    for (int32_t j = 0; status == FMATCH_OK && j < e->dim; j++)
+        if (e->std[j] == 0)
+            e->std[j] = 1; /* a constant column is only shifted */
+    return status;
 }
 
 static void standardise(const struct experiment *e, int64_t n, float *x)
@@ -153,7 +157,7 @@ static fmatch_status compare(struct experiment *e, uint64_t seed, struct compari
     *c = (struct comparison){.half = e->rows / 2 < LARGEST_HALF ? e->rows / 2 : LARGEST_HALF};
     size_t half_size = (size_t)c->half * (size_t)e->dim * sizeof(float);
     float *data = malloc(2 * half_size), *samples = malloc(half_size);
-    fmatch_status status = data && samples ? FMATCH_OK : FMATCH_ERROR_NO_MEMORY;
+    fmatch_status status = data && samples ? measure_columns(e) : FMATCH_ERROR_NO_MEMORY;
 
     for (int split = 0; status == FMATCH_OK && split < SPLITS; split++)
         status = compare_split(e, seed, split, data, samples, c);
@@ -225,7 +229,7 @@ static fmatch_status train_and_sample(struct experiment *e, const struct setting
 
     printf("%s: %lld rows, %d columns\n", settings->file, (long long)e->rows, (int)e->dim);
     fflush(stdout);
-    if ((status = create_model(e, settings->seed)) != FMATCH_OK ||
+    if ((status = create_model(e, settings)) != FMATCH_OK ||
         (status = train_with_record(e->trainer, settings->steps, &e->record)) != FMATCH_OK)
         return status;
     return write_samples(e, settings, count, out);

@@ -112,6 +112,8 @@ static fmatch_status train_both(const struct experiment *e, const struct setting
 
     if (status != FMATCH_OK)
         return status;
+    /* A model that standardises has its loss in units of the data's variance. */
+    summary->recommended.loss_last_1000 *= post_variance;
     summary->seed = settings->seed;
     summary->steps = fmatch_trainer_count_steps(e->recommended.trainer);
     return train_and_measure(e, &e->post, settings, &summary->train_seconds, &summary->measures);

@@ -4,8 +4,6 @@
 
 const int budgets[BUDGETS] = {1, 2, 4, 8, 16, 32, 64};
 
-static const double learning_rate = 2e-3;
-
 /* Other draws than the training's, which begins with the seed itself. */
 enum { SEED_START = 1, SEED_WANTED = 2, SEED_WANTED_AGAIN = 3, SEED_PAIRS = 4 };
 
@@ -80,32 +78,15 @@ void problem_destroy(struct problem *problem)
 static fmatch_status create_model(fmatch_model **model, const struct problem *problem,
                                   uint64_t seed)
 {
-    float mean[DIM], std[DIM];
     fmatch_mlp_config network;
-    fmatch_status status = fmatch_source_evaluate_moments(problem->target, mean, std);
 
-    if (status != FMATCH_OK)
-        return status;
     fmatch_mlp_config_init(&network);
-    network.dim = DIM, network.seed = seed;
+    network.data = problem->target, network.noise = problem->noise;
     network.hidden_layers = 3, network.hidden_width = 64;
     network.activation = FMATCH_ACTIVATION_SELU;
-    network.data_mean = mean, network.data_std = std; /* copied */
-    network.noise = problem->noise;
+    network.baseline = FMATCH_BASELINE_NONE; /* the other one is what independent pairs give */
+    network.seed = seed;
     return fmatch_model_create_mlp(model, problem->context, &network);
-}
-
-/** The last quarter goes on at a tenth of the rate, which takes out the noise of the steps. */
-static fmatch_status train(fmatch_trainer *trainer, fmatch_optimizer *optimizer, int64_t steps)
-{
-    int64_t last = steps / 4, first = steps - last;
-    fmatch_status status = train_with_progress(trainer, first);
-    bool stopped = fmatch_trainer_count_steps(trainer) < first; /* by Ctrl-C */
-
-    if (status != FMATCH_OK || stopped || last == 0 ||
-        (status = fmatch_optimizer_set_learning_rate(optimizer, learning_rate / 10)) != FMATCH_OK)
-        return status;
-    return train_with_progress(trainer, last);
 }
 
 /** Mean over the last steps, in the standardised units of the network. */
@@ -128,20 +109,18 @@ static fmatch_status train_model(struct coupled_flow *flow, const struct problem
 {
     fmatch_optimizer *optimizer = NULL;
     fmatch_trainer *trainer = NULL;
-    fmatch_adam_config adam;
     fmatch_trainer_config training;
     fmatch_status status;
     double start = seconds_now();
 
-    fmatch_adam_config_init(&adam);
-    adam.learning_rate = learning_rate;
     fmatch_trainer_config_init(&training);
     training.seed = seed, training.batch = BATCH;
+    training.steps = steps;       /* over which the learning rate falls */
     training.coupling = coupling; /* copied */
-    if ((status = fmatch_optimizer_create_adam(&optimizer, problem->context, &adam)) == FMATCH_OK &&
+    if ((status = fmatch_optimizer_create_adam(&optimizer, problem->context, NULL)) == FMATCH_OK &&
         (status = fmatch_trainer_create(&trainer, model, optimizer, problem->target, &training)) ==
             FMATCH_OK &&
-        (status = train(trainer, optimizer, steps)) == FMATCH_OK)
+        (status = train_with_progress(trainer, steps)) == FMATCH_OK)
         status = measure_loss(trainer, &flow->loss);
     flow->seconds = seconds_now() - start;
     fmatch_trainer_destroy(&trainer);

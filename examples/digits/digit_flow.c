@@ -1,26 +1,17 @@
 #include "digit_flow.h"
 
-static const double learning_rate = 2e-3;
-
 /* Other draws than the training's, which begins with the seed itself. */
 enum { SEED_SAMPLES = 1, SEED_VALIDATION = 2 };
 
 static fmatch_status create_model(struct digit_flow *flow, fmatch_context *context, uint64_t seed)
 {
-    float mean[PIXELS], std[PIXELS];
     fmatch_mlp_config network;
-    fmatch_status status = fmatch_source_evaluate_moments(flow->train, mean, std);
 
-    if (status != FMATCH_OK)
-        return status;
-    for (int j = 0; j < PIXELS; j++)
-        if (std[j] == 0)
-            std[j] = 1; /* a pixel that is always paper is only shifted */
     fmatch_mlp_config_init(&network);
-    network.dim = PIXELS, network.seed = seed;
+    network.data = flow->train; /* pixels that are always paper stay so */
     network.hidden_layers = 3, network.hidden_width = 256;
     network.activation = FMATCH_ACTIVATION_SILU;
-    network.data_mean = mean, network.data_std = std; /* copied */
+    network.seed = seed;
     /* The label is what the digit is conditioned on; guidance asks without it as well. */
     network.condition_dim = 1, network.classes = CLASSES;
     network.null_condition = FMATCH_NULL_CONDITION_ACCEPTED;
@@ -30,27 +21,20 @@ static fmatch_status create_model(struct digit_flow *flow, fmatch_context *conte
 static fmatch_status create_trainer(struct digit_flow *flow, fmatch_context *context, int64_t steps,
                                     uint64_t seed)
 {
-    const fmatch_rate_config rate = {.struct_size = sizeof rate,
-                                     .kind = FMATCH_RATE_COSINE,
-                                     .warmup = steps < 400 ? steps / 4 : 100};
     const fmatch_validation_config validation = {.struct_size = sizeof validation,
                                                  .rows = 1024,
                                                  .every = steps < 40 ? 1 : steps / 40,
                                                  .seed = seed + SEED_VALIDATION,
                                                  .source = flow->held_out};
-    fmatch_adam_config adam;
     fmatch_trainer_config training;
     fmatch_status status;
 
-    fmatch_adam_config_init(&adam);
-    adam.learning_rate = learning_rate;
     fmatch_trainer_config_init(&training);
     training.batch = 128, training.seed = seed;
-    training.condition_dropout = 0.1; /* share of rows without their label */
-    training.rate = &rate, training.steps = steps;
-    training.average_decay = 0.999, training.publish = FMATCH_PUBLISH_AVERAGE;
+    training.condition_dropout = 0.1;  /* share of rows without their label, as by default */
+    training.steps = steps;            /* over which the learning rate falls */
     training.validation = &validation; /* to be shown: nothing is chosen by it */
-    if ((status = fmatch_optimizer_create_adam(&flow->optimizer, context, &adam)) != FMATCH_OK)
+    if ((status = fmatch_optimizer_create_adam(&flow->optimizer, context, NULL)) != FMATCH_OK)
         return status;
     return fmatch_trainer_create(&flow->trainer, flow->model, flow->optimizer, flow->train,
                                  &training);

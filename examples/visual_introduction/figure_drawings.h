@@ -26,9 +26,8 @@ void draw_field_error(cairo_t *cairo, const struct findings *findings);
 void draw_solvers(cairo_t *cairo, const struct findings *findings);
 void draw_settings(cairo_t *cairo, const struct findings *findings);
 
-/** A histogram of samples under the exact target's density, RECONSTRUCTION_EULER or another; x is
- * its left edge. */
-void draw_reconstruction_panel(cairo_t *cairo, double x, const struct findings *findings, int which,
-                               const char *title);
+/** A histogram of 100 000 samples under the exact target's density; x is the panel's left edge. */
+void draw_reconstruction_panel(cairo_t *cairo, double x, const struct density_curves *curves,
+                               const struct histogram *samples, const char *title);
 
 #endif

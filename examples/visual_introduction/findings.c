@@ -5,17 +5,13 @@
 
 static const double curve_reach = 3;
 
-/* Euler's 50 steps are the post's; the midpoint rule gets as many evaluations of the network. Where
- * settings of training are compared, the solver's own error is to be small. */
+/* Euler's 50 steps are the post's; the midpoint rule gets as many evaluations of the network. */
 static const struct {
-    bool recommended;
     int32_t solver;
     int64_t steps;
 } reconstruction_solvers[RECONSTRUCTIONS] = {
-    [RECONSTRUCTION_EULER] = {false, FMATCH_SOLVER_EULER, 50},
-    [RECONSTRUCTION_MIDPOINT] = {false, FMATCH_SOLVER_MIDPOINT, 25},
-    [RECONSTRUCTION_PLAIN] = {false, FMATCH_SOLVER_MIDPOINT, MEASURED_MIDPOINT_STEPS},
-    [RECONSTRUCTION_RECOMMENDED] = {true, FMATCH_SOLVER_MIDPOINT, MEASURED_MIDPOINT_STEPS},
+    [RECONSTRUCTION_EULER] = {FMATCH_SOLVER_EULER, 50},
+    [RECONSTRUCTION_MIDPOINT] = {FMATCH_SOLVER_MIDPOINT, 25},
 };
 
 static fmatch_status collect_curves(struct density_curves *curves, const fmatch_model *exact)
@@ -113,9 +109,7 @@ static fmatch_status reconstruct(struct reconstruction *reconstruction,
                                  const float *quantiles)
 {
     fmatch_sampler *sampler;
-    const fmatch_model *model =
-        reconstruction_solvers[which].recommended ? run->recommended : run->model;
-    fmatch_status status = create_solver(&sampler, model, reconstruction_solvers[which].solver,
+    fmatch_status status = create_solver(&sampler, run->model, reconstruction_solvers[which].solver,
                                          reconstruction_solvers[which].steps);
 
     if (status == FMATCH_OK)
@@ -127,8 +121,7 @@ static fmatch_status reconstruct(struct reconstruction *reconstruction,
                    samples);
     reconstruction->variance = variance_of(FLOW_SAMPLES, samples);
     return fmatch_metrics_evaluate_wasserstein_1d(run->context, FLOW_SAMPLES, samples, FLOW_SAMPLES,
-                                                  quantiles, &reconstruction->w1,
-                                                  &reconstruction->w2);
+                                                  quantiles, NULL, &reconstruction->w2);
 }
 
 static fmatch_status collect_reconstructions(struct findings *findings,

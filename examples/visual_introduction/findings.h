@@ -26,17 +26,11 @@ struct losses {
 /** Samples of one solver, beside the exact target. */
 struct reconstruction {
     struct histogram histogram;
-    double w1, w2;
+    double w2;
     double variance;
 };
 
-enum {
-    RECONSTRUCTION_EULER,
-    RECONSTRUCTION_MIDPOINT,
-    RECONSTRUCTION_PLAIN,       /**< the post's settings with as many steps as the next */
-    RECONSTRUCTION_RECOMMENDED, /**< the recommended settings */
-    RECONSTRUCTIONS
-};
+enum { RECONSTRUCTION_EULER, RECONSTRUCTION_MIDPOINT, RECONSTRUCTIONS };
 
 struct findings {
     const struct run_results *run;

@@ -115,9 +115,11 @@ static fmatch_status measure_distances(fmatch_context *context, const fmatch_mod
                                samples)) != FMATCH_OK ||
         (status = fmatch_metrics_evaluate_wasserstein_1d(
              context, MEASURED_SAMPLES, samples, MEASURED_SAMPLES, quantiles,
-             &measures->w1_midpoint, NULL)) != FMATCH_OK ||
-        (status = draw_samples(model, FMATCH_SOLVER_EULER, MEASURED_EULER_STEPS, seed, samples)) !=
-            FMATCH_OK)
+             &measures->w1_midpoint, NULL)) != FMATCH_OK)
+        return status;
+    histogram_fill(&measures->midpoint, -density_reach, density_reach, MEASURED_SAMPLES, samples);
+    status = draw_samples(model, FMATCH_SOLVER_EULER, MEASURED_EULER_STEPS, seed, samples);
+    if (status != FMATCH_OK)
         return status;
     measure_moments(samples, measures);
     return fmatch_metrics_evaluate_wasserstein_1d(context, MEASURED_SAMPLES, samples,

@@ -2,6 +2,7 @@
 #ifndef EXAMPLES_MEASURES_H
 #define EXAMPLES_MEASURES_H
 
+#include "histogram.h"
 #include "post.h"
 
 enum {
@@ -17,7 +18,8 @@ struct measures {
     double field_rmse;       /**< root of the integral over t of E under p_t of (v - u)^2 */
     double w1, w2;           /**< Wasserstein distances of the samples to the exact target */
     double w1_midpoint;      /**< of as many by the midpoint rule, MEASURED_MIDPOINT_STEPS steps */
-    double mean, variance;   /**< of the samples */
+    struct histogram midpoint; /**< of those */
+    double mean, variance;     /**< of the samples */
     double path[POST_PATH_TIMES];
     double path_exact[POST_PATH_TIMES]; /**< the same solver on the exact field */
 };

@@ -9,6 +9,8 @@ const float post_stds[POST_COMPONENTS] = {0.65f, 0.25f};
 const double post_mean = 0.2075;
 const double post_variance = 1.62731875;
 
+const double density_reach = 2.5;
+
 const float post_path_start = 0.85f;
 const double post_path_published[POST_PATH_TIMES] = {0.850, 0.805, 0.767, 0.738, 0.719, 0.716,
                                                      0.731, 0.769, 0.830, 0.909, 0.999, 1.095,

@@ -18,6 +18,9 @@ extern const float post_stds[POST_COMPONENTS];
 extern const double post_mean;
 extern const double post_variance;
 
+/** Densities are shown from -this to this. */
+extern const double density_reach;
+
 /** Where the animated path starts, and its points as the post prints them, from a network trained
  * with PyTorch. */
 extern const float post_path_start;

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-const double density_reach = 2.5;
 const double velocity_reach = 2.2;
 const double path_line_reach = 3.2;
 

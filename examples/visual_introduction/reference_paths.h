@@ -4,6 +4,7 @@
 
 #include "../drawing/heat_map.h"
 #include "histogram.h"
+#include "post.h"
 #include <flowmatch/flowmatch.h>
 
 enum {
@@ -16,7 +17,6 @@ enum {
     PATH_LINES = 9
 };
 
-extern const double density_reach;   /**< densities are shown from -this to this */
 extern const double velocity_reach;  /**< fields are */
 extern const double path_line_reach; /**< path lines start between -this and this */
 

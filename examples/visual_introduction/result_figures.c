@@ -37,11 +37,9 @@ void draw_loss(cairo_t *cairo, const struct findings *findings)
     legend_draw(&panel, LEGEND_TOP_RIGHT, 3, entries);
 }
 
-void draw_reconstruction_panel(cairo_t *cairo, double x, const struct findings *findings, int which,
-                               const char *title)
+void draw_reconstruction_panel(cairo_t *cairo, double x, const struct density_curves *curves,
+                               const struct histogram *samples, const char *title)
 {
-    const struct reconstruction *r = &findings->reconstructions[which];
-    const struct density_curves *c = &findings->curves;
     const struct panel panel = {
         .cairo = cairo,
         .frame = {x, 34, 355, 250},
@@ -60,9 +58,8 @@ void draw_reconstruction_panel(cairo_t *cairo, double x, const struct findings *
     const struct fill fill = {learned_colour, 0.5};
 
     panel_open(&panel);
-    mark_bars(&panel, UPWARD, HISTOGRAM_BINS, r->histogram.low, r->histogram.high,
-              r->histogram.density, &fill);
-    mark_line(&panel, CURVE_POINTS, c->x, c->target, &entries[1].stroke);
+    mark_bars(&panel, UPWARD, HISTOGRAM_BINS, samples->low, samples->high, samples->density, &fill);
+    mark_line(&panel, CURVE_POINTS, curves->x, curves->target, &entries[1].stroke);
     panel_close(&panel);
     legend_draw(&panel, LEGEND_TOP_LEFT, 2, entries);
 }
@@ -73,10 +70,12 @@ void draw_reconstruction(cairo_t *cairo, const struct findings *findings)
     char title[64];
 
     snprintf(title, sizeof title, "Euler, 50 steps:  *W*₂ = %.4f", r[RECONSTRUCTION_EULER].w2);
-    draw_reconstruction_panel(cairo, 58, findings, RECONSTRUCTION_EULER, title);
+    draw_reconstruction_panel(cairo, 58, &findings->curves, &r[RECONSTRUCTION_EULER].histogram,
+                              title);
     snprintf(title, sizeof title, "midpoint, 25 steps:  *W*₂ = %.4f",
              r[RECONSTRUCTION_MIDPOINT].w2);
-    draw_reconstruction_panel(cairo, 431, findings, RECONSTRUCTION_MIDPOINT, title);
+    draw_reconstruction_panel(cairo, 431, &findings->curves, &r[RECONSTRUCTION_MIDPOINT].histogram,
+                              title);
 }
 
 void draw_sampled_density(cairo_t *cairo, const struct findings *findings)

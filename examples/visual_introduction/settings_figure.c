@@ -10,7 +10,7 @@ static void draw_difference(cairo_t *cairo, double x, const struct grid *differe
     char title[64];
     const struct panel panel = {
         .cairo = cairo,
-        .frame = {x, 350, 330, 215},
+        .frame = {x, 350, 310, 215},
         .x = {.low = 0, .high = 1, .ticks = 5, .label = "time *t*"},
         .y = {.low = -velocity_reach,
               .high = velocity_reach,
@@ -29,20 +29,18 @@ static void draw_difference(cairo_t *cairo, double x, const struct grid *differe
 void draw_settings(cairo_t *cairo, const struct findings *findings)
 {
     const struct summary *s = findings->run->summary;
-    const struct reconstruction *r = findings->reconstructions;
     const double largest =
         fmax(grid_largest(&findings->difference), grid_largest(&findings->recommended_difference));
     const struct colour_scale scale = {COLOUR_MAP_COOLWARM, -largest, largest};
     const struct rectangle bar = {740, 350, 12, 215};
     char title[64];
 
-    snprintf(title, sizeof title, "the post’s settings:  *W*₁ = %.4f", r[RECONSTRUCTION_PLAIN].w1);
-    draw_reconstruction_panel(cairo, 58, findings, RECONSTRUCTION_PLAIN, title);
-    snprintf(title, sizeof title, "recommended settings:  *W*₁ = %.4f",
-             r[RECONSTRUCTION_RECOMMENDED].w1);
-    draw_reconstruction_panel(cairo, 431, findings, RECONSTRUCTION_RECOMMENDED, title);
+    snprintf(title, sizeof title, "the post’s settings:  *W*₁ = %.4f", s->measures.w1_midpoint);
+    draw_reconstruction_panel(cairo, 58, &findings->curves, &s->measures.midpoint, title);
+    snprintf(title, sizeof title, "recommended settings:  *W*₁ = %.4f", s->recommended.w1_midpoint);
+    draw_reconstruction_panel(cairo, 431, &findings->curves, &s->recommended.midpoint, title);
     draw_difference(cairo, 58, &findings->difference, &scale, s->measures.field_rmse);
-    draw_difference(cairo, 400, &findings->recommended_difference, &scale,
+    draw_difference(cairo, 414, &findings->recommended_difference, &scale,
                     s->recommended.field_rmse);
     colour_bar_draw(cairo, &bar, &scale, "*v* − *u*");
 }

@@ -69,8 +69,9 @@ enum fmatch_baseline {
      * z-scoring. With path noise or a bridge, q and the covariance of velocity and x_t have its
      * part too; a prediction of data or noise is treated likewise, in units of s or b. After
      * standardisation m = 0 and s = 1, of a constant column s = 0. There, on a path without noise
-     * of its own, x_t tells the noise: the prediction is the baseline's alone, and samples have the
-     * constant. Moments of noise that has no formula for them are taken from draws, as
+     * of its own, x_t tells the noise until t = 1: the prediction is the baseline's alone, and
+     * samples come to the constant, but for a step of a solver that asks at t = 1, as HEUN and RK4
+     * do. Moments of noise that has no formula for them are taken from draws, as
      * fmatch_source_evaluate_moments says. Times outside of [0, 1] count as its ends.
      */
     FMATCH_BASELINE_GAUSSIAN = 1
@@ -209,8 +210,9 @@ extern "C" {
 #define fmatch_mlp_config_init(config)                                                             \
     fmatch_mlp_config_init_preset((config), FMATCH_PRESET_RECOMMENDED)
 /**
- * Fill in the values of a named preset, an fmatch_preset. PLAIN: two hidden layers of 64, GELU, no
- * baseline. Another number writes a struct_size of 0, which create refuses.
+ * Fill in the values of a named preset, an fmatch_preset. PLAIN: two hidden layers of 64, GELU, an
+ * output layer that begins as the others, no baseline. Another number writes a struct_size of 0,
+ * which create refuses.
  */
 #define fmatch_mlp_config_init_preset(config, preset)                                              \
     fmatch_mlp_config_init_sized((config), sizeof *(config), (preset))

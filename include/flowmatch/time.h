@@ -80,7 +80,7 @@ FMATCH_API void fmatch_time_config_init_sized(fmatch_time_config *config, size_t
  * Draw times as a trainer does. Row i depends on (seed, first_row + i, batch) alone.
  *
  * @param context    whose kernels are used.
- * @param config     NULL: uniform.
+ * @param config     NULL: uniform, and not stratified.
  * @param seed       any value; equal seeds give equal times.
  * @param first_row  index of the first row, 0 to 2^44 - n.
  * @param batch      rows that are stratified together, >= 1.

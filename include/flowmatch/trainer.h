@@ -95,7 +95,8 @@ typedef struct fmatch_trainer_config {
     /**
      * d of the moving average of parameters, in [0, 1): after step k = 0, 1, ... average += (1 -
      * d_k) (parameters - average) with d_k = min(d, (1 + k) / (10 + k)). It begins with the first
-     * parameters, so that its weights always sum to one. 0: no average. Default 0.999.
+     * parameters, so that its weights always sum to one. 0: no average,
+     * which the default of publish refuses. Default 0.999.
      */
     double average_decay;
     int32_t publish; /**< an fmatch_publish. Default AVERAGE. */

@@ -11,8 +11,8 @@ enum { AT_ONCE = PATH_TIMES_AT_ONCE };
 
 /* ---- moments ---- */
 
-/* A constant side vanishes where the other does: q is kept from 0 there, below the square of any
- * float's distance from 1. */
+/* Where q is not above this, x_t tells nothing any more: a constant side's has no noise left. It is
+ * below the square of any float's distance from 1. */
 static double least_variance(double data, double noise)
 {
     const double other = data == 0.0 ? noise : noise == 0.0 ? data : 0.0;
@@ -120,7 +120,7 @@ static void compute_coefficients(const struct baseline_column *column, int32_t n
         to->mean[i] = alpha * c.data_mean + sigma * c.noise_mean;
         to->scale[i] = 1.0f / sqrtf(q + 1e-6f);
         to->offset[i] = data_mean[i] * c.data_mean + noise_mean[i] * c.noise_mean;
-        to->gain[i] = covariance / (q > c.least ? q : c.least);
+        to->gain[i] = (q > c.least ? covariance : 0.0f) / (q > c.least ? q : 1.0f);
     }
 }
 

@@ -23,7 +23,7 @@ struct baseline_moments {
 
 struct baseline_column {
     float data_mean, data_variance, noise_mean, noise_variance;
-    float least; /* q, so that a constant divided by a constant is nothing infinite */
+    float least; /* q with which x_t still tells something */
 };
 
 struct baseline {

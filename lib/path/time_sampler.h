@@ -7,7 +7,7 @@
 #include "compute/random_stream.h"
 #include "context/context.h"
 
-/* What a trainer uses where it is told nothing. */
+/* What init writes, and a trainer uses that is given no configuration. */
 extern const fmatch_time_config time_recommended;
 
 struct time_sampler {
@@ -17,8 +17,8 @@ struct time_sampler {
     double *grid;
 };
 
-/* NULL is uniform; times are kept within [from, to]. On failure the user's destroy has been called,
- * unless the configuration could not be read. */
+/* NULL is uniform, and not stratified; times are kept within [from, to]. On failure the user's
+ * destroy has been called, unless the configuration could not be read. */
 fmatch_status time_sampler_create(struct time_sampler *s, const fmatch_allocator *allocator,
                                   const fmatch_time_config *config, double from, double to);
 /* What it does for the user when it fails, where there is not even a model. */

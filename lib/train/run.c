@@ -62,9 +62,10 @@ static fmatch_status run(fmatch_trainer *trainer, int64_t steps, const fmatch_pr
     RETURN_IF_FAILED(step_reserve(trainer, steps));
     RETURN_IF_FAILED(parameter_store_reserve(&trainer->model->store));
 
-    const int64_t before = trainer->training.steps;
+    const struct training *t = &trainer->training;
+    const int64_t before = t->steps, validated = t->validation.step;
     const fmatch_status status = train(trainer, steps, &reporter);
-    if (trainer->training.steps > before)
+    if (t->steps > before || t->validation.step > validated)
         RETURN_IF_FAILED(step_publish(trainer));
     return status;
 }

@@ -325,6 +325,31 @@ static void a_constant_column_stays_constant(void **state)
             }
 }
 
+/* Heun's last stage asks at t = 1, where x no longer tells the noise: it may miss what half of a
+ * step would add, and no more. */
+static void a_singular_end_does_not_throw_a_constant_away(void **state)
+{
+    enum { ROWS = 50 };
+    static const float stds[DIM] = {2, 0, 0}, means[DIM] = {0, 3, 0};
+    float x[ROWS * DIM];
+    for (size_t i = 0; i < COUNT(paths); i++) {
+        if (!paths[i].singular)
+            continue;
+        fmatch_mlp_config config = base_config();
+        const fmatch_path_config path = path_of(&paths[i]);
+        config.path = &path;
+        config.data_mean = means;
+        config.data_std = stds;
+        fmatch_model *model = make_model(context_of(state), &config);
+        fmatch_sampler *sampler = make_sampler(model, FMATCH_SOLVER_HEUN, 20, 0, 1);
+        expect_ok(fmatch_sampler_draw(sampler, 7, 0, ROWS, NULL, x));
+        for (int64_t r = 0; r < ROWS; r++)
+            expect_close(x[r * DIM + 1], 3, 4, "%s", paths[i].name);
+        fmatch_sampler_destroy(&sampler);
+        fmatch_model_destroy(&model);
+    }
+}
+
 static void nothing_is_infinite_at_the_ends(void **state)
 {
     static const float stds[DIM] = {2, 0, 0}, one = 1;
@@ -865,6 +890,7 @@ int main(void)
         world_test(velocity_is_the_closed_form_before_training),
         world_test(samples_have_the_moments_of_the_data_before_training),
         world_test(a_constant_column_stays_constant),
+        world_test(a_singular_end_does_not_throw_a_constant_away),
         world_test(nothing_is_infinite_at_the_ends),
         world_test(gradients_match_central_differences),
         world_test(training_and_evaluation_agree),

@@ -139,6 +139,21 @@ static void a_stratified_batch_has_one_time_in_each_part(void **state)
     }
 }
 
+/* Times by themselves leave 1 / e of 1000 parts empty, and six standard deviations are 60. */
+static void times_without_a_configuration_are_by_themselves(void **state)
+{
+    enum { B = 1000 };
+    bool taken[B] = {false};
+    int empty = 0;
+    float t[B];
+    expect_ok(fmatch_time_draw(context_of(state), NULL, 2, 0, B, B, t));
+    for (int i = 0; i < B; i++)
+        taken[(int)(t[i] * B)] = true;
+    for (int i = 0; i < B; i++)
+        empty += !taken[i];
+    expect_that(abs(empty - 368) < 60, "%d of %d parts are empty", empty, B);
+}
+
 /* The mean of half a batch varies no more than that of as many independent times, sqrt(1 / (12 h))
  * = 0.051 for h = 32, whichever half it is: of M means, the deviation is off by more than 5 /
  * sqrt(2 M) of itself once in 10^6 runs. Of all rows it is that of B jitters, sqrt(1 / (12 B^3)).
@@ -362,6 +377,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         time_test(times_follow_their_distributions),
         time_test(a_stratified_batch_has_one_time_in_each_part),
+        time_test(times_without_a_configuration_are_by_themselves),
         time_test(stratified_parts_do_not_follow_the_rows),
         time_test(a_stratified_rows_time_is_uniform),
         time_test(rows_are_independent_of_the_call),

@@ -325,6 +325,44 @@ static void failing_validation_is_made_up_for(void **state)
     end(&t[1]);
 }
 
+static int32_t fail_third_step(void *user, int64_t step, double *factor)
+{
+    (void)user;
+    *factor = 1;
+    return step == 2 ? -4 : 0;
+}
+
+/* A validation that is made up for finds the best parameters before a step that fails. */
+static void best_is_published_without_a_step(void **state)
+{
+    const fmatch_rate_callbacks factor = {.struct_size = sizeof factor,
+                                          .evaluate = fail_third_step};
+    fmatch_rate_config rate = {
+        .struct_size = sizeof rate, .kind = FMATCH_RATE_CALLBACK, .callbacks = &factor};
+    struct moody mood = {0, 3};
+    const fmatch_source_callbacks callbacks = {
+        .struct_size = sizeof callbacks, .draw = draw_moody, .user = &mood};
+    fmatch_source *source;
+    expect_ok(fmatch_source_create_callback(&source, context_of(state), 1, &callbacks));
+    fmatch_validation_config validation = validation_of(source, 1);
+    validation.rows = 32;
+    fmatch_trainer_config config = config_of(&validation);
+    struct training whole = begin(context_of(state), 1e-2, &config);
+    config.publish = FMATCH_PUBLISH_BEST;
+    config.rate = &rate;
+    struct training t = begin(context_of(state), 1e-2, &config);
+    expect_status(fmatch_trainer_run(t.trainer, 3, NULL), FMATCH_ERROR_CALLBACK);
+    expect_detail("validation after step 2");
+    expect_status(fmatch_trainer_run(t.trainer, 1, NULL), FMATCH_ERROR_CALLBACK);
+    expect_detail("step 3", "-4");
+    assert_int_equal(info_of(t.trainer).best_step, 2);
+    expect_ok(fmatch_trainer_run(whole.trainer, 2, NULL));
+    expect_same_parameters(t.model, whole.model, "two steps");
+    fmatch_source_destroy(&source);
+    end(&whole);
+    end(&t);
+}
+
 /* ---- refusals ---- */
 
 static void expect_refused(void **state, const fmatch_trainer_config *config, bool with_target,
@@ -430,6 +468,7 @@ int main(void)
         world_test(best_of_a_long_training_is_published),
         world_test(average_is_what_is_validated),
         world_test(loss_that_is_not_finite_is_worse),
+        world_test(best_is_published_without_a_step),
         world_test(failing_validation_is_made_up_for),
         world_test(contradictions_are_refused),
         world_test(numbers_out_of_range_are_refused),

@@ -14,13 +14,14 @@ def target():
 
 @pytest.fixture
 def network():
-    return fm.Model.mlp(1, hidden_layers=2, hidden_width=16, seed=3)
+    return fm.Model.mlp(1, hidden_layers=2, hidden_width=16, seed=3, preset='plain')
 
 
 @pytest.fixture
 def make_trainer(network):
     def make(target=None, **options):
-        return fm.Trainer(network, fm.Adam(1e-3), target, **{'batch': 32, 'seed': 5, **options})
+        return fm.Trainer(network, fm.Adam(1e-3), target,
+                          **{'batch': 32, 'seed': 5, 'preset': 'plain', **options})
     return make
 
 

@@ -9,7 +9,7 @@ import flowmatch as fm
 @pytest.fixture
 def model():
     return fm.Model.mlp(2, hidden_layers=1, hidden_width=8, condition_dim=2, classes=3,
-                        embedding_dim=4, null_condition=True, seed=5)
+                        embedding_dim=4, null_condition=True, seed=5, preset='plain')
 
 
 X = np.array([[0.5, -1], [2, 0], [1, 1]], np.float32)

@@ -44,7 +44,7 @@ def read_safetensors(path):
 
 
 def test_network_agrees_with_numpy():
-    model = fm.Model.mlp(3, hidden_widths=[7, 5], seed=11)
+    model = fm.Model.mlp(3, hidden_widths=[7, 5], seed=11, preset='plain')
     x = np.random.default_rng(1).normal(size=(20, 3))
     t = np.linspace(0, 1, 20)
     v = model.evaluate(x, t)
@@ -64,7 +64,7 @@ def test_a_network_of_everything_agrees_with_numpy():
     model = fm.Model.mlp(2, hidden_widths=[6, 4, 6], activations=list(activations),
                          time_features='fourier', time_frequencies=2, residual_layers=2,
                          normalisation='layer', condition_dim=1, condition_mean=[3],
-                         condition_std=[0.5], seed=7)
+                         condition_std=[0.5], seed=7, preset='plain')
     p = model.parameters
     generator = np.random.default_rng(3)
     p.update({name: generator.normal(size=p.shape(name)) for name in p})
@@ -83,9 +83,10 @@ def test_a_network_of_everything_agrees_with_numpy():
 
 
 def test_an_output_of_zeros():
-    model = fm.Model.mlp(2, zero_output=True)
+    model = fm.Model.mlp(2, zero_output=True, preset='plain')
     assert not model.evaluate([[1, 2]], 0.5).any()
-    assert fm.Model.mlp(2, zero_output=False).evaluate([[1, 2]], 0.5).all()
+    assert fm.Model.mlp(2, preset='plain').evaluate([[1, 2]], 0.5).all()
+    assert fm.Model.mlp(2, zero_output=False, baseline='none').evaluate([[1, 2]], 0.5).all()
 
 
 def test_one_time_for_all_rows(network):
@@ -94,9 +95,9 @@ def test_one_time_for_all_rows(network):
 
 
 def test_standardisation_is_undone():
-    plain = fm.Model.mlp(2, seed=4)
+    plain = fm.Model.mlp(2, seed=4, preset='plain')
     mean, std = np.float32([1, -2]), np.float32([0.5, 4])
-    scaled = fm.Model.mlp(2, seed=4, data_mean=mean, data_std=std)
+    scaled = fm.Model.mlp(2, seed=4, data_mean=mean, data_std=std, preset='plain')
     x = np.random.default_rng(2).normal(size=(10, 2)).astype(np.float32)
     np.testing.assert_allclose(scaled.evaluate(mean + std * x, 0.5), std * plain.evaluate(x, 0.5),
                                rtol=1e-4, atol=1e-5)
@@ -107,9 +108,9 @@ def test_standardisation_is_undone():
 def test_data_gives_dim_and_moments():
     rows = np.random.default_rng(3).normal([5, -1], [3, 0.2], size=(500, 2)).astype(np.float32)
     mean, std = rows.mean(0, dtype=np.float64), rows.std(0, dtype=np.float64)
-    wanted = fm.Model.mlp(2, seed=4, data_mean=mean, data_std=std)
+    wanted = fm.Model.mlp(2, seed=4, data_mean=mean, data_std=std, preset='plain')
     for data in rows, fm.Source.array(rows):
-        model = fm.Model.mlp(data=data, seed=4)
+        model = fm.Model.mlp(data=data, seed=4, preset='plain')
         assert model.dim == 2
         np.testing.assert_allclose(model.evaluate(rows, 0.5), wanted.evaluate(rows, 0.5), rtol=1e-4,
                                    atol=1e-5)
@@ -119,13 +120,12 @@ def test_data_gives_dim_and_moments():
         fm.Model.mlp(seed=1)
 
 
-def test_gaussian_baseline():
+@pytest.mark.parametrize('settings', [{'preset': 'recommended'}, {
+    'preset': 'plain', 'baseline': 'gaussian', 'zero_output': True}])
+def test_an_untrained_network_with_a_baseline_is_a_gaussian(settings):
     rows = np.random.default_rng(3).normal([5, -1, 7], [3, 0.2, 0], size=(500, 3))
     rows = rows.astype(np.float32)
-    model = fm.Model.mlp(data=rows, baseline='gaussian')
-    last = max(int(name.split('.')[1]) for name in model.parameters)
-    for name in f'net.{last}.weight', f'net.{last}.bias':
-        model.parameters[name] = np.zeros(model.parameters.shape(name))
+    model = fm.Model.mlp(data=rows, **settings)
     mean, std = rows.mean(0), rows.std(0)
     t = 0.3
     gain = (t - 0.7) / (t * t + 0.7 * 0.7)
@@ -183,7 +183,7 @@ def test_noise_of_a_model():
 
 
 def test_parameters_are_a_mapping():
-    model = fm.Model.mlp(2, hidden_layers=1, hidden_width=4, seed=0)
+    model = fm.Model.mlp(2, hidden_layers=1, hidden_width=4, seed=0, preset='plain')
     parameters = model.parameters
     assert {name: array.shape for name, array in parameters.items()} == {
         'net.0.weight': (4, 3), 'net.0.bias': (4,), 'net.2.weight': (2, 4), 'net.2.bias': (2,)}
@@ -196,7 +196,7 @@ def test_parameters_are_a_mapping():
     parameters.update({'net.2.bias': np.array([6.0, -5.0])})
     np.testing.assert_allclose(model.evaluate([[0, 0]], 0) - before, [[1, 0]], atol=1e-6)
 
-    other = fm.Model.mlp(2, hidden_layers=1, hidden_width=4, seed=9)
+    other = fm.Model.mlp(2, hidden_layers=1, hidden_width=4, seed=9, preset='plain')
     other.parameters.update(parameters)
     assert np.array_equal(other.evaluate([[1, 2]], 0.3), model.evaluate([[1, 2]], 0.3))
 

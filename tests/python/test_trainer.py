@@ -6,26 +6,23 @@ POST_LEAST_LOSS = 1.8367658345
 
 
 def test_the_post_is_learned(target):
-    model = fm.Model.mlp(1, hidden_layers=2, hidden_width=64, seed=626)
-    adam = fm.Adam(5e-3)
-    trainer = fm.Trainer(model, adam, target, batch=256, seed=42)
-    assert trainer.evaluate() > 2
-    assert trainer.run(1500) is True
-    adam.learning_rate = 5e-4
-    assert trainer.run(500) is True
-    # The mean of a million draws is off by 0.003.
-    assert POST_LEAST_LOSS - 0.01 < trainer.evaluate(1000000) < 1.87
-    samples = fm.Sampler(model, steps=50).draw(50000, seed=1)
     mean, std = target.moments()
-    assert samples.mean() == pytest.approx(mean[0], abs=0.05)
-    assert samples.std() == pytest.approx(std[0], abs=0.05)
-    assert fm.metrics.wasserstein_1d(samples, target.draw(50000)).w1 < 0.06
+    model = fm.Model.mlp(data=target, noise=fm.Source.normal(1), seed=626)
+    trainer = fm.Trainer(model, fm.Adam(), target, seed=42, steps=2000)
+    assert trainer.run(1500) is True
+    assert trainer.run(500) is True
+    # Standardised, in units of the data's variance. The mean of a million draws is off by 0.003.
+    assert POST_LEAST_LOSS - 0.01 < std[0]**2 * trainer.evaluate(1000000) < 1.87
+    samples = fm.Sampler(model, steps=50).draw(50000, seed=1)
+    assert samples.mean() == pytest.approx(mean[0], abs=0.03)
+    assert samples.std() == pytest.approx(std[0], abs=0.03)
+    assert fm.metrics.wasserstein_1d(samples, target.draw(50000)).w1 < 0.04
 
 
 def test_a_python_function_as_target(network):
     def two_points(random, first_row, n):
         return np.where(random.uniform(n) < 0.5, -1, 1) + 0.05 * random.normal(n)
-    trainer = fm.Trainer(network, fm.Adam(5e-3), two_points, batch=128)
+    trainer = fm.Trainer(network, fm.Adam(), two_points, batch=128, steps=1500)
     trainer.run(1500)
     x = np.abs(fm.Sampler(network).draw(5000))
     assert np.median(x) == pytest.approx(1, abs=0.1)
@@ -104,7 +101,7 @@ def test_own_batches(make_trainer, network):
 
 
 def test_sgd_step(network):
-    trainer = fm.Trainer(network, fm.SGD(0.1, momentum=0))
+    trainer = fm.Trainer(network, fm.SGD(0.1, momentum=0), preset='plain')
     before = dict(network.parameters)
     trainer.run_batch([1.0, 2.0], [0.0, 0.0], [0.5, 0.5])
     for name, gradient in trainer.gradient().items():

@@ -33,6 +33,26 @@ def test_learning_rate_follows_the_rate(make_trainer, target):
     assert trainer.info.learning_rate == seen[-1].learning_rate
 
 
+def test_recommended_settings(network, target):
+    """5e-3, a hundredth of the steps to warm up, a cosine to 0 at the end, and the average of all."""
+    trainer = fm.Trainer(network, fm.Adam(), target, batch=8, steps=200)
+    rates = []
+    trainer.run(1)
+    after_one = network.parameters['net.4.bias']
+    trainer.run(199, progress=lambda p: rates.append(p.learning_rate), every=1)
+    wanted = [5e-3] + [5e-3 * (1 + math.cos(math.pi * k / 198)) / 2 for k in range(198)]
+    assert rates == pytest.approx(wanted)
+    reached = network.parameters['net.4.bias']
+    trainer.run(50)
+    assert np.abs(reached - after_one).max() > 1e-3
+    # The rate is 0 behind the end, and what is published still nears the last parameters.
+    assert trainer.info.learning_rate == 0
+    assert not np.array_equal(network.parameters['net.4.bias'], reached)
+    with pytest.raises(fm.ArgumentError, match='average_decay.*publish'):
+        fm.Trainer(network, fm.Adam(), target, average_decay=0)
+    fm.Trainer(network, fm.Adam(), target, average_decay=0, publish='present')
+
+
 def test_a_function_that_raises_ends_the_run(make_trainer, target):
     def rate(step):
         if step == 3:
@@ -44,10 +64,10 @@ def test_a_function_that_raises_ends_the_run(make_trainer, target):
     assert trainer.count_steps == 3
 
 
-def parameters_after(steps, optimizer, **options):
-    model = fm.Model.mlp(1, hidden_width=8, seed=1)
+def parameters_after(steps, optimizer):
+    model = fm.Model.mlp(1, hidden_width=8, seed=1, preset='plain')
     target = fm.Source.gaussian_mixture([1], [2], [0.5])
-    fm.Trainer(model, optimizer, target, batch=16, seed=2, **options).run(steps)
+    fm.Trainer(model, optimizer, target, batch=16, seed=2, preset='plain').run(steps)
     return np.concatenate([model.parameters[name].ravel() for name in model.parameters])
 
 

@@ -14,7 +14,6 @@ VARIANTS = [
     ("output not zero at first", {"zero_output": False}, {}, {}),
     ("times not stratified", {}, {}, {"times": fm.Times(stratified=False)}),
     ("no average", {}, {}, {"average_decay": 0, "publish": "present"}),
-    ("average 0.9999", {}, {}, {"average_decay": 0.9999}),
     ("no clipping", {}, {}, {"clip_norm": 0}),
     ("constant rate", {}, {}, {"rate": fm.Rate("constant", warmup=0)}),
     ("constant rate 1e-3", {}, {"learning_rate": 1e-3}, {"rate": fm.Rate("constant", warmup=0)}),

@@ -164,7 +164,7 @@ def distance_ratio(target, path_name, prediction, coupling, batch, steps, n=2000
                          seed=1, context=CONTEXT)
     fm.Trainer(model, fm.Adam(context=CONTEXT), target, batch=batch, seed=2, coupling=coupling,
                loss=loss_of(path_name, prediction), steps=steps).run(steps)
-    end = 0.99 if prediction == "data" and path_name in SINGULAR else 1
+    end = 0.996 if prediction == "data" and path_name in SINGULAR else 1
     samples = fm.Sampler(model, steps=200, t_end=end).draw(n, seed=3)
     noise = [metrics.sliced_wasserstein(target.draw(n, seed=10 + k), target.draw(n, seed=20 + k)).w2 for k in range(8)]
     seen = [metrics.sliced_wasserstein(samples, target.draw(n, seed=30 + k)).w2 for k in range(8)]

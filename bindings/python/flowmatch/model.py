@@ -141,7 +141,7 @@ class Model(Handle):
             zero_output: whether the output layer begins with zeros. Default True.
             condition_mean, condition_std: [condition_dim]: the network sees (condition - mean) /
                 std; a label's are not used.
-            preset: 'recommended', or 'plain', which never changes.
+            preset: 'recommended', or 'plain', which never changes: no zero_output and no baseline.
             data: what the model will be trained on, a Source or rows [n, dim], whose moments, and
                 those of its conditions, are measured.
             baseline: what the network's output is added to: 'gaussian' where not given, the

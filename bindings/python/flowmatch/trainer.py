@@ -75,12 +75,14 @@ class Trainer(Handle):
             after which a cosine is 0. Default 10000.
         clip_norm: the gradient is scaled to this norm where its own is larger; 0: never. Default 1.
         average_decay: d of the moving average of parameters, average += (1 - d) (parameters -
-            average) after each step, with a smaller d in the first ones; 0: no average. Default 0.999.
+            average) after each step, with a smaller d in the first ones; 0: no average, which
+            needs another publish. Default 0.999.
         publish: which parameters the model gets: 'average' where not given, 'present', or 'best',
             those that had the least validation loss.
         accumulate: batches whose mean gradient makes a step of run. Default 1.
         validation: a Validation. Default none.
-        preset: 'recommended', or 'plain', which never changes.
+        preset: 'recommended', whose defaults are these, or 'plain', which never changes: times
+            that are not stratified, a constant rate, no clipping and no average.
 
     One thread at a time; a second one waits.
     """
