@@ -79,7 +79,7 @@ typedef struct fmatch_sampler_config {
     int32_t guidance;         /**< an fmatch_guidance. Default NONE. */
     uint32_t flags;           /**< 0 */
     int32_t grid;      /**< an fmatch_grid. Default UNIFORM. Adaptive solvers: UNIFORM, or TIMES. */
-    int32_t steps_max; /**< adaptive: a row may try, to 2^24. 0: 10 000. */
+    int32_t steps_max; /**< adaptive: tries of a row, 1 to 2^24; 0: 10 000 */
     double shift;      /**< of SHIFTED, in [0.001, 1000]; 0: 3 */
     /**
      * Of TIMES, [times_count], strictly in the direction from t_start to t_end, and copied. They
@@ -95,9 +95,9 @@ typedef struct fmatch_sampler_config {
      */
     double tolerance_absolute;
     double tolerance_relative; /**< in [1e-30, 1]; 0: 1e-5 */
-    double step_first;         /**< adaptive: that is tried, in [0, 1]; 0: chosen for each row */
-    double step_smallest;      /**< adaptive: but for the last one, in [0, 1]. Default 0. */
-    double step_largest;       /**< adaptive: in [step_smallest, 1]; 0: no limit */
+    double step_first;    /**< adaptive: length of the first try, to 1; 0: chosen for each row */
+    double step_smallest; /**< adaptive: no shorter ones but for a row's last, to 1; 0: no limit */
+    double step_largest;  /**< adaptive: no longer ones, from step_smallest to 1; 0: no limit */
 } fmatch_sampler_config;
 
 /** What the last call took: of all rows together. */

@@ -386,6 +386,62 @@ static void the_base_may_be_anything_and_conditions_are_of_a_row(void **state)
     fmatch_source_destroy(&noise);
 }
 
+/* v = c x, and x / 2 under the null condition. */
+static int32_t growth(void *user, int64_t n, const float *x, const float *t, const float *condition,
+                      float *v)
+{
+    (void)user, (void)t;
+    for (int64_t i = 0; i < n; i++)
+        v[i] = (condition && !isnan(condition[i]) ? condition[i] : 0.5f) * x[i];
+    return 0;
+}
+
+/* Guided, the field is k x with k = 1/2 + s (c - 1/2), under which N(0, 1) becomes N(0, e^2k). */
+static void guidance_has_its_density(void **state)
+{
+    const fmatch_velocity_callbacks field = {.struct_size = sizeof field,
+                                             .evaluate = growth,
+                                             .condition_dim = 1,
+                                             .null_condition = FMATCH_NULL_CONDITION_ACCEPTED};
+    fmatch_model *model;
+    expect_ok(fmatch_model_create_callback(&model, context_of(state), 1, &field, NULL));
+    float x[ROWS], conditions[ROWS];
+    double seen[ROWS];
+    fill_scattered(x, ROWS, -2, 2, 1);
+    fill_scattered(conditions, ROWS, -0.5, 1, 2);
+    conditions[7] = NAN;
+    fmatch_likelihood_config c = config_with(FMATCH_SOLVER_RK4, 50, 1);
+    for (int drawn = 0; drawn < 2; drawn++)
+        for (c.guidance = 0; c.guidance < 3; c.guidance++) {
+            c.guidance_strength = c.guidance == FMATCH_GUIDANCE_NONE ? 0 : 1.5;
+            const double s = c.guidance == FMATCH_GUIDANCE_NONE    ? 1
+                             : c.guidance == FMATCH_GUIDANCE_SCALE ? 1.5
+                                                                   : 2.5;
+            if (drawn)
+                expect_ok(fmatch_likelihood_draw(model, &c, 3, 0, ROWS, conditions, x, seen, NULL));
+            else
+                expect_ok(fmatch_likelihood_evaluate(model, &c, ROWS, x, conditions, 0, seen, NULL,
+                                                     NULL));
+            for (int i = 0; i < ROWS; i++) {
+                const double k = isnan(conditions[i]) ? 0.5 : 0.5 + s * (conditions[i] - 0.5);
+                expect_close(seen[i], normal_log_density(x[i], 0, exp(k)), 1e-4,
+                             "drawn %d, guidance %d, row %d", drawn, (int)c.guidance, i);
+            }
+        }
+    fmatch_model_destroy(&model);
+    struct mixture m;
+    fill_mixture(&m, 1);
+    model = make_mixture_field(context_of(state), &m);
+    c.guidance = FMATCH_GUIDANCE_SCALE;
+    expect_status(fmatch_likelihood_evaluate(model, &c, 1, x, NULL, 0, seen, NULL, NULL),
+                  FMATCH_ERROR_UNSUPPORTED);
+    c.guidance = 3;
+    expect_status(fmatch_likelihood_evaluate(model, &c, 1, x, NULL, 0, seen, NULL, NULL),
+                  FMATCH_ERROR_ARGUMENT);
+    expect_detail("config->guidance");
+    fmatch_model_destroy(&model);
+}
+
 /* ---- bits ---- */
 
 static fmatch_model *make_deep(fmatch_context *context)
@@ -575,6 +631,7 @@ int main(void)
         world_test(the_standard_error_covers_the_exact_value),
         world_test(callbacks_have_their_density),
         world_test(the_base_may_be_anything_and_conditions_are_of_a_row),
+        world_test(guidance_has_its_density),
         world_test(rows_are_independent_of_the_batch_and_of_threads),
         world_test(settings_out_of_range_are_named),
         world_test(failures_on_the_way_name_the_row),
