@@ -30,12 +30,18 @@ typedef struct fmatch_density_callbacks {
  */
 typedef struct fmatch_likelihood_config {
     uint32_t struct_size; /**< written by init */
-    int32_t solver;       /**< an fmatch_solver of fixed steps. Default RK4. */
+    int32_t solver;       /**< of Runge and Kutta, with fixed steps. Default RK4. */
     int64_t steps;        /**< of equal length, 1 to 2^24. Default 50. */
     double t;             /**< of the density, above 0 and at most 1. Default 1, data. */
     const fmatch_divergence_config *divergence; /**< NULL: exact */
     /** Log-density of the noise, instead of that of the model's noise; NULL: that one's. */
     const fmatch_density_callbacks *base;
+    /** Guidance as a sampler has it; the density is then that of the guided flow. */
+    double guidance_strength; /**< s or w. Default 0. */
+    double guidance_t_start;  /**< guidance acts from here, in [0, 1]. Default 0. */
+    double guidance_t_end;    /**< to here, in [guidance_t_start, 1]. Default 1. */
+    int32_t guidance;         /**< an fmatch_guidance. Default NONE. */
+    uint32_t flags;           /**< 0 */
 } fmatch_likelihood_config;
 
 #ifdef __cplusplus
@@ -65,7 +71,8 @@ FMATCH_API void fmatch_likelihood_config_init_sized(fmatch_likelihood_config *co
  * @param x0              [n, dim], written: the noise that becomes x; not x. May be NULL.
  *
  * @return FMATCH_OK · FMATCH_ERROR_ARGUMENT · FMATCH_ERROR_STRUCT_SIZE · FMATCH_ERROR_NOT_FINITE
- * (detail names the row, and t) · FMATCH_ERROR_UNSUPPORTED (the noise has no log-density) ·
+ * (detail names the row, and t) · FMATCH_ERROR_UNSUPPORTED (the noise has no log-density; guidance
+ * of a model that does not accept the null condition) ·
  * FMATCH_ERROR_CALLBACK · FMATCH_ERROR_NO_MEMORY. On failure outputs are unspecified.
  */
 FMATCH_API FMATCH_WARN_UNUSED fmatch_status

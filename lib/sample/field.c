@@ -1,6 +1,47 @@
 #include "sample/field.h"
 
+#include "base/configuration.h"
 #include "base/status.h"
+
+#include <float.h>
+
+struct guidance guidance_of(const fmatch_sampler_config *c)
+{
+    const double scale = c->guidance == FMATCH_GUIDANCE_NONE    ? 1.0
+                         : c->guidance == FMATCH_GUIDANCE_SCALE ? c->guidance_strength
+                                                                : 1.0 + c->guidance_strength;
+    return (struct guidance){
+        .scale = scale, .begin = c->guidance_t_start, .end = c->guidance_t_end};
+}
+
+fmatch_status guidance_check(const fmatch_sampler_config *c, const fmatch_model *model)
+{
+    const struct interval unit = {.lowest = 0.0, .highest = 1.0};
+    const struct interval of_a_float = {.lowest = -FLT_MAX, .highest = FLT_MAX};
+    CHECK_RANGE("config->guidance", c->guidance, FMATCH_GUIDANCE_NONE, FMATCH_GUIDANCE_WEIGHT);
+    if (c->guidance == FMATCH_GUIDANCE_NONE) {
+        if (c->guidance_strength != 0.0)
+            return status_fail(FMATCH_ERROR_ARGUMENT,
+                               "config->guidance_strength is %s while config->guidance is NONE",
+                               NUMBER(c->guidance_strength));
+        return FMATCH_OK;
+    }
+    RETURN_IF_FAILED(
+        configuration_check_double("config->guidance_strength", c->guidance_strength, of_a_float));
+    RETURN_IF_FAILED(
+        configuration_check_double("config->guidance_t_start", c->guidance_t_start, unit));
+    RETURN_IF_FAILED(configuration_check_double("config->guidance_t_end", c->guidance_t_end, unit));
+    if (c->guidance_t_end < c->guidance_t_start)
+        return status_fail(FMATCH_ERROR_ARGUMENT,
+                           "config->guidance_t_end is %s; it must be at least "
+                           "config->guidance_t_start, %s",
+                           NUMBER(c->guidance_t_end), NUMBER(c->guidance_t_start));
+    if (model->condition.columns == 0 || !model->condition.null)
+        return status_fail(
+            FMATCH_ERROR_UNSUPPORTED,
+            "guidance needs a model with conditions that accepts the null condition");
+    return FMATCH_OK;
+}
 
 bool guidance_acts(const struct guidance *g, double t)
 {

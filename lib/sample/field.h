@@ -2,6 +2,8 @@
 #ifndef SAMPLE_FIELD_H
 #define SAMPLE_FIELD_H
 
+#include <flowmatch/sampler.h>
+
 #include "model/model.h"
 
 /* Classifier-free guidance: v_null + scale (v - v_null) at times from `begin` to `end`. */
@@ -24,6 +26,10 @@ struct field_rows {
     float *null_velocity;   /* [n, dim], where there is guidance */
     float *scratch;
 };
+
+/* Of the fields of a configuration that are about guidance, which are checked first. */
+fmatch_status guidance_check(const fmatch_sampler_config *config, const fmatch_model *model);
+struct guidance guidance_of(const fmatch_sampler_config *config);
 
 bool guidance_acts(const struct guidance *guidance, double t);
 

@@ -9,6 +9,7 @@
 #include "base/status.h"
 #include "model/divergence.h"
 #include "model/model.h"
+#include "sample/field.h"
 #include "sample/solver.h"
 
 #include <math.h>
@@ -23,6 +24,7 @@ struct flow {
     const struct solver *solver;
     int64_t steps;
     double t_start, t_end;
+    struct guidance guidance;
     fmatch_density_callbacks base; /* its log_density is NULL: that of the model's noise */
 
     int64_t n, first_row;
@@ -43,6 +45,7 @@ struct passengers {
     int64_t first, n; /* in the call */
     double *x;
     float *rounded, *t, *model_scratch;
+    float *null_velocity; /* where there is guidance */
     float *slope[SOLVER_SLOPES_MAX];
     struct divergence divergence;
 };
@@ -50,7 +53,7 @@ struct passengers {
 void fmatch_likelihood_config_init_sized(fmatch_likelihood_config *config, size_t size)
 {
     const fmatch_likelihood_config recommended = {
-        .solver = FMATCH_SOLVER_RK4, .steps = 50, .t = 1.0};
+        .solver = FMATCH_SOLVER_RK4, .steps = 50, .t = 1.0, .guidance_t_end = 1.0};
     configuration_write(config, size, &recommended, sizeof recommended);
 }
 
@@ -78,12 +81,23 @@ static fmatch_status read_config(struct flow *f, const fmatch_likelihood_config 
     fmatch_likelihood_config_init(&c);
     if (config)
         RETURN_IF_FAILED(configuration_read(&c, sizeof c, sizeof c, config, "config"));
-    CHECK_RANGE("config->solver", c.solver, FMATCH_SOLVER_EULER, FMATCH_SOLVER_RK4_THREE_EIGHTHS);
+    f->solver = solver_get(c.solver);
+    if (!f->solver || f->solver->error_order > 0 || f->solver->reuses_slope)
+        return status_fail(FMATCH_ERROR_ARGUMENT,
+                           "config->solver is %d; it must be a method of Runge and Kutta with "
+                           "fixed steps",
+                           (int)c.solver);
     CHECK_RANGE("config->steps", c.steps, 1, STEPS_MAX);
     RETURN_IF_FAILED(configuration_check_double("config->t", c.t, times));
+    RETURN_IF_FAILED(configuration_check_flags("config->flags", c.flags));
+    const fmatch_sampler_config guidance = {.guidance = c.guidance,
+                                            .guidance_strength = c.guidance_strength,
+                                            .guidance_t_start = c.guidance_t_start,
+                                            .guidance_t_end = c.guidance_t_end};
+    RETURN_IF_FAILED(guidance_check(&guidance, f->view.model));
+    f->guidance = guidance_of(&guidance);
     RETURN_IF_FAILED(divergence_method_read(&f->method, f->view.model->context->kernels,
                                             "config->divergence", c.divergence));
-    f->solver = solver_get(c.solver);
     f->steps = c.steps;
     *t = c.t;
     return read_base(f, c.base);
@@ -131,6 +145,30 @@ static fmatch_status name_row(const struct flow *f, const struct passengers *p, 
                        NUMBER(value), NUMBER(t));
 }
 
+/* v, and its part of the integral where it has a weight. */
+static fmatch_status evaluate_field(const struct flow *f, struct passengers *p,
+                                    const struct model_rows *rows, double weight, float *v)
+{
+    const fmatch_model *model = f->view.model;
+    p->divergence.weight = weight;
+    return weight == 0 ? model_view_evaluate(&f->view, p->model_scratch, rows, v)
+                       : model->kind->diverge(model, f->view.snapshot, p->model_scratch, rows,
+                                              &p->divergence, v);
+}
+
+/* v_null + scale (v - v_null), and its divergence likewise. */
+static fmatch_status evaluate_guided(const struct flow *f, struct passengers *p,
+                                     const struct model_rows *rows, double weight, float *v)
+{
+    const double scale = f->guidance.scale;
+    const struct model_rows null = {.n = rows->n, .x = rows->x, .t = rows->t};
+    RETURN_IF_FAILED(evaluate_field(f, p, rows, weight * scale, v));
+    RETURN_IF_FAILED(evaluate_field(f, p, &null, weight * (1.0 - scale), p->null_velocity));
+    for (int64_t k = 0; k < rows->n * f->view.model->dim; k++)
+        v[k] = p->null_velocity[k] + (float)scale * (v[k] - p->null_velocity[k]);
+    return FMATCH_OK;
+}
+
 /* v at a stage, and, where it has a weight, its part of the integral. */
 static fmatch_status take_stage(const struct flow *f, struct passengers *p, int32_t stage, double t,
                                 double weight)
@@ -145,23 +183,21 @@ static fmatch_status take_stage(const struct flow *f, struct passengers *p, int3
         .x = p->rounded,
         .t = p->t,
         .condition = f->condition ? f->condition + p->first * model->condition.columns : NULL};
-    p->divergence.weight = weight;
-    RETURN_IF_FAILED(weight == 0 ? model_view_evaluate(&f->view, p->model_scratch, &rows, v)
-                                 : model->kind->diverge(model, f->view.snapshot, p->model_scratch,
-                                                        &rows, &p->divergence, v));
+    const bool guided = f->condition && guidance_acts(&f->guidance, t);
+    RETURN_IF_FAILED((guided ? evaluate_guided : evaluate_field)(f, p, &rows, weight, v));
     if (finite_all(p->n * dim, v))
         return FMATCH_OK;
     const int64_t i = finite_first_not(p->n * dim, v);
     return name_row(f, p, "velocity", i / dim, (double)v[i], t);
 }
 
-/* x + h times the weighted slopes. */
-static void move(const struct passengers *p, int64_t cells, int32_t stages, const double *weights,
-                 double h, bool stay)
+/* x + h times the weighted slopes of a row of the tableau, which begins with its time. */
+static void move(const struct flow *f, const struct passengers *p, int32_t row, double h, bool stay)
 {
-    for (int64_t k = 0; k < cells; k++) {
+    const double *weights = solver_row(f->solver, row) + 1;
+    for (int64_t k = 0; k < p->n * f->view.model->dim; k++) {
         double sum = 0.0;
-        for (int32_t i = 0; i < stages; i++)
+        for (int32_t i = 0; i < row; i++)
             sum += weights[i] * (double)p->slope[i][k];
         const double x = p->x[k] + h * sum;
         p->rounded[k] = (float)x;
@@ -172,16 +208,14 @@ static void move(const struct passengers *p, int64_t cells, int32_t stages, cons
 
 static fmatch_status take_step(const struct flow *f, struct passengers *p, int64_t step)
 {
-    const struct solver *s = f->solver;
-    const int64_t cells = p->n * f->view.model->dim;
+    const int32_t stages = f->solver->stages;
     const double t = time_of_step(f, step), h = time_of_step(f, step + 1) - t;
     RETURN_IF_FAILED(take_stage(f, p, 0, t, weight_at(f, step)));
-    for (int32_t i = 1; i < s->stages; i++) {
-        const double *row = solver_row(s, i);
-        move(p, cells, i, row + 1, h, true);
-        RETURN_IF_FAILED(take_stage(f, p, i, t + row[0] * h, 0.0));
+    for (int32_t i = 1; i < stages; i++) {
+        move(f, p, i, h, true);
+        RETURN_IF_FAILED(take_stage(f, p, i, t + solver_row(f->solver, i)[0] * h, 0.0));
     }
-    move(p, cells, s->stages, solver_row(s, s->stages) + 1, h, false);
+    move(f, p, stages, h, false);
     return FMATCH_OK;
 }
 
@@ -241,6 +275,12 @@ static fmatch_status end(const struct flow *f, struct passengers *p)
     return FMATCH_OK;
 }
 
+/* Of [n, dim] floats on a lane. */
+static int64_t arrays_of(const struct flow *f)
+{
+    return f->solver->stages + 1 + (f->guidance.scale != 1.0);
+}
+
 static fmatch_status carry(const struct flow *f, int32_t lane, int64_t first, int64_t n)
 {
     const int64_t cells = f->together * f->view.model->dim;
@@ -257,7 +297,8 @@ static fmatch_status carry(const struct flow *f, int32_t lane, int64_t first, in
                                           .stride = n}};
     for (int32_t i = 0; i < f->solver->stages; i++)
         p.slope[i] = p.rounded + (i + 1) * cells;
-    p.t = p.rounded + (f->solver->stages + 1) * cells;
+    p.null_velocity = p.rounded + (f->solver->stages + 1) * cells;
+    p.t = p.rounded + arrays_of(f) * cells;
     RETURN_IF_FAILED(begin(f, &p));
     for (int64_t step = 0; step < f->steps; step++)
         RETURN_IF_FAILED(take_step(f, &p, step));
@@ -297,7 +338,7 @@ static fmatch_status run(struct flow *f)
     const int64_t other = model->kind->diverge_size(model, f->together);
     f->model_size = one > other ? one : other;
     const int64_t cells = f->together * model->dim;
-    f->floats_size = (f->model_size + (f->solver->stages + 1) * cells + f->together + 15) / 16 * 16;
+    f->floats_size = (f->model_size + arrays_of(f) * cells + f->together + 15) / 16 * 16;
     f->doubles_size = cells + f->together * divergence_terms(&f->method);
     f->floats = allocation_create(allocator, lanes * f->floats_size, sizeof *f->floats);
     f->doubles = allocation_create(allocator, lanes * f->doubles_size, sizeof *f->doubles);

@@ -60,7 +60,8 @@ static int32_t field_evaluate(void *user, int64_t n, const float *x, const float
 
 static fmatch_model *make_field(fmatch_context *context, struct field *field)
 {
-    fmatch_velocity_callbacks callbacks = {sizeof callbacks, 0, field_evaluate, NULL, field, 0, 0};
+    fmatch_velocity_callbacks callbacks = {
+        sizeof callbacks, 0, field_evaluate, NULL, field, 0, 0, NULL};
     fmatch_model *model;
     expect_ok(fmatch_model_create_callback(&model, context, field->dim, &callbacks, NULL));
     return model;
@@ -276,7 +277,7 @@ static double error_of_equal_steps(fmatch_context *context, const struct problem
                                    int32_t solver, int steps, int back)
 {
     fmatch_velocity_callbacks callbacks = {
-        sizeof callbacks, 0, problem->evaluate, NULL, NULL, 0, 0};
+        sizeof callbacks, 0, problem->evaluate, NULL, NULL, 0, 0, NULL};
     fmatch_model *model;
     expect_ok(fmatch_model_create_callback(&model, context, 2, &callbacks, NULL));
     fmatch_sampler_config config = config_of(solver, 0, back, 1 - back);
@@ -717,8 +718,14 @@ static void guidance_acts_on_each_row_by_its_time(void **state)
     enum { N = 300 };
     static const double intervals[][2] = {{0, 1}, {0.25, 0.75}};
     int64_t made = 0;
-    fmatch_velocity_callbacks callbacks = {
-        sizeof callbacks, 0, evaluate_condition, NULL, &made, 1, FMATCH_NULL_CONDITION_ACCEPTED};
+    fmatch_velocity_callbacks callbacks = {sizeof callbacks,
+                                           0,
+                                           evaluate_condition,
+                                           NULL,
+                                           &made,
+                                           1,
+                                           FMATCH_NULL_CONDITION_ACCEPTED,
+                                           NULL};
     fmatch_model *model;
     expect_ok(fmatch_model_create_callback(&model, context_of(state), 1, &callbacks, NULL));
     float condition[N], x[N];
@@ -812,7 +819,7 @@ static void a_callback_that_fails_ends_the_call(void **state)
 {
     struct asking asking = {0};
     fmatch_velocity_callbacks callbacks = {
-        sizeof callbacks, 0, evaluate_asking, NULL, &asking, 0, 0};
+        sizeof callbacks, 0, evaluate_asking, NULL, &asking, 0, 0, NULL};
     fmatch_model *model;
     expect_ok(fmatch_model_create_callback(&model, context_of(state), 1, &callbacks, NULL));
     fmatch_sampler_config config = config_of(FMATCH_SOLVER_DORMAND_PRINCE, 1e-5, 0, 1);

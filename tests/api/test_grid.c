@@ -13,7 +13,8 @@ static int32_t evaluate_line(void *user, int64_t n, const float *x, const float 
 
 static fmatch_model *make_line(fmatch_context *context)
 {
-    fmatch_velocity_callbacks callbacks = {sizeof callbacks, 0, evaluate_line, NULL, NULL, 0, 0};
+    fmatch_velocity_callbacks callbacks = {
+        sizeof callbacks, 0, evaluate_line, NULL, NULL, 0, 0, NULL};
     fmatch_model *model;
     expect_ok(fmatch_model_create_callback(&model, context, 1, &callbacks, NULL));
     return model;

@@ -192,5 +192,5 @@ def legal(quick):
 
 
 PARTS = {"assignment": assignment, "path_energy": path_energy, "conditions": conditions, "legal": legal,
-         "post": post.post, "defaults": defaults.defaults, "digits": real_data.digits, "faithful": real_data.faithful,
-         "solvers": solvers.solvers, "likelihood": likelihood.likelihood}
+         "likelihood": likelihood.likelihood, "post": post.post, "defaults": defaults.defaults,
+         "digits": real_data.digits, "faithful": real_data.faithful, "solvers": solvers.solvers}

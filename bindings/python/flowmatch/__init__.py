@@ -38,7 +38,7 @@ __all__ = ['Adam', 'ArgumentError', 'CallbackError', 'CancelledError', 'Context'
            'Divergence', 'DivergenceEstimate', 'FileError', 'FileFormatError', 'FileVersionError',
            'FlowmatchError', 'Generator', 'Likelihood', 'LogDensity', 'Loss', 'Model',
            'NotFiniteError', 'Optimizer', 'OutOfMemoryError', 'Pairs', 'Parameters', 'Path',
-           'Progress', 'Rate', 'RowStatistics', 'Rows', 'SGD', 'Sampler', 'SamplerInfo', 'Schedule',
-           'ShapeError', 'Source', 'StateError', 'StepLimitError', 'StructSizeError', 'Times',
-           'Trainer', 'TrainerInfo', 'UnsupportedError', 'Validation', 'build_info',
+           'Progress', 'Rate', 'RowStatistics', 'Rows', 'SGD', 'Sampler', 'SamplerInfo',
+           'Schedule', 'ShapeError', 'Source', 'StateError', 'StepLimitError', 'StructSizeError',
+           'Times', 'Trainer', 'TrainerInfo', 'UnsupportedError', 'Validation', 'build_info',
            'default_context', 'library_path', 'metrics', 'set_blas_threads', 'transport']

@@ -284,7 +284,9 @@ class DensityCallbacks(Structure):
 class LikelihoodConfig(Structure):
     _fields_ = [('struct_size', c_uint32), ('solver', c_int32), ('steps', c_int64),
                 ('t', c_double), ('divergence', POINTER(DivergenceConfig)),
-                ('base', POINTER(DensityCallbacks))]
+                ('base', POINTER(DensityCallbacks)), ('guidance_strength', c_double),
+                ('guidance_t_start', c_double), ('guidance_t_end', c_double),
+                ('guidance', c_int32), ('flags', c_uint32)]
 
 
 class MmdConfig(Structure):

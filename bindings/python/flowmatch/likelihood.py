@@ -2,7 +2,7 @@
 
 import ctypes
 from ctypes import pointer, sizeof
-from typing import Any, Callable, NamedTuple, Optional
+from typing import Any, Callable, NamedTuple, Optional, Tuple
 
 import numpy as np
 
@@ -29,21 +29,35 @@ class Likelihood(Settings):
 
     Args:
         model: any; each call uses the parameters that it has when the call begins.
-        solver: 'rk4' where not given, 'euler', 'midpoint' or 'heun'.
+        solver: 'rk4' where not given, or another one of Runge and Kutta with fixed steps.
         steps: of equal length. Default 50.
         t: of the density, 1 where not given, which is data.
         divergence: how the divergence is had. Default exactly.
         base: base(x) returns the log-density [n] of the noise at x [n, dim]; that of the model's
             noise where not given.
+        guidance_scale, guidance_weight, guidance_interval: as of Sampler; the density is then
+            that of the guided flow.
     """
 
     def __init__(self, model: Model, solver: Optional[str] = None, steps: Optional[int] = None,
                  t: Optional[float] = None, divergence: Optional[Divergence] = None,
-                 base: Optional[Callable[[np.ndarray], Any]] = None):
+                 base: Optional[Callable[[np.ndarray], Any]] = None,
+                 guidance_scale: Optional[float] = None, guidance_weight: Optional[float] = None,
+                 guidance_interval: Optional[Tuple[float, float]] = None):
+        if guidance_scale is not None and guidance_weight is not None:
+            raise TypeError('guidance_scale and guidance_weight say the same thing twice')
+        guidance, strength = None, None
+        if guidance_scale is not None:
+            guidance, strength = 1, guidance_scale
+        elif guidance_weight is not None:
+            guidance, strength = 2, guidance_weight
+        begin, end = guidance_interval or (None, None)
         self._model = model
         config = new_config(_library.LikelihoodConfig, library.fmatch_likelihood_config_init_sized,
                             solver=number_of('solver', SOLVERS, solver), steps=steps, t=t,
-                            divergence=pointer_of(divergence))
+                            divergence=pointer_of(divergence), guidance=guidance,
+                            guidance_strength=strength, guidance_t_start=begin,
+                            guidance_t_end=end)
         kept: tuple = (model, *kept_of(divergence))
         if base is not None:
             function = _library.LOG_DENSITY(guarded(_basing(model.dim, base)))
