@@ -25,6 +25,10 @@ struct field_rows {
     float *scratch;
 };
 
+/* Of the model's path, linear where it has none, as path_schedules_at. */
+fmatch_status field_schedules_at(const fmatch_model *model, int32_t n, const float *t,
+                                 struct path_schedules *s);
+
 bool guidance_acts(const struct guidance *guidance, double t);
 
 /* A row's bits do not depend on the others. Non-finite results are the caller's to find. */

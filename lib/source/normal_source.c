@@ -91,9 +91,14 @@ bool normal_source_fits(double mean, double std)
     return fabs(mean) + 7.0 * std <= FLT_MAX;
 }
 
+bool normal_source_is_normal(const fmatch_source *source)
+{
+    return source->kind == &normal_kind;
+}
+
 bool normal_source_is_standard(const fmatch_source *source)
 {
-    return source->kind == &normal_kind && !((const struct normal_source *)source)->mean;
+    return normal_source_is_normal(source) && !((const struct normal_source *)source)->mean;
 }
 
 fmatch_status fmatch_source_create_normal(fmatch_source **source, fmatch_context *context,
