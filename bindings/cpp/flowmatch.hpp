@@ -384,6 +384,13 @@ struct likelihood_config : fmatch_likelihood_config {
     }
 };
 
+struct stochastic_config : fmatch_stochastic_config {
+    stochastic_config()
+    {
+        fmatch_stochastic_config_init_sized(this, sizeof(fmatch_stochastic_config));
+    }
+};
+
 struct sampler_config : fmatch_sampler_config {
     explicit sampler_config(std::int32_t preset = FMATCH_PRESET_RECOMMENDED)
     {
@@ -1399,6 +1406,47 @@ class sampler : public detail::owner<fmatch_sampler, fmatch_sampler_destroy>
         std::vector<float> trajectory = detail::room<float>(n, dim_ * count_times());
         draw_trajectory(seed, first_row, n, trajectory.data(), conditions(condition, n));
         return trajectory;
+    }
+
+    /** As draw, with coordinates that are given: known [n, dim], and a mask [n, dim] or those of
+     * known that are not nan. */
+    void draw_inpainted(std::uint64_t seed, std::int64_t first_row, std::int64_t n,
+                        const float *known, const float *mask, float *x,
+                        const float *condition = nullptr)
+    {
+        detail::check(
+            fmatch_sampler_draw_inpainted(get(), seed, first_row, n, condition, known, mask, x));
+    }
+
+    std::vector<float> draw_inpainted(std::uint64_t seed, std::int64_t first_row,
+                                      const std::vector<float> &known,
+                                      const std::vector<float> &condition = std::vector<float>())
+    {
+        const std::int64_t n = detail::rows_in("known", known.size(), dim_);
+        std::vector<float> x(known.size());
+        draw_inpainted(seed, first_row, n, known.data(), nullptr, x.data(),
+                       conditions(condition, n));
+        return x;
+    }
+
+    /** As integrate, with noise along the way of (seed, first_row + i). */
+    void integrate_stochastic(std::uint64_t seed, std::int64_t first_row, std::int64_t n,
+                              const float *x_start, float *x_end, const float *condition = nullptr)
+    {
+        detail::check(fmatch_sampler_integrate_stochastic(get(), seed, first_row, n, x_start,
+                                                          condition, x_end));
+    }
+
+    std::vector<float>
+    integrate_stochastic(std::uint64_t seed, std::int64_t first_row,
+                         const std::vector<float> &x_start,
+                         const std::vector<float> &condition = std::vector<float>())
+    {
+        const std::int64_t n = detail::rows_in("x_start", x_start.size(), dim_);
+        std::vector<float> x_end(x_start.size());
+        integrate_stochastic(seed, first_row, n, x_start.data(), x_end.data(),
+                             conditions(condition, n));
+        return x_end;
     }
 
     /** x_end [n, dim] for x_start [n, dim], which may be the same array. */

@@ -65,6 +65,37 @@ enum fmatch_guidance {
     FMATCH_GUIDANCE_WEIGHT = 2 /**< (1 + w) v_c - w v_0: 0 is none; the same as s = 1 + w */
 };
 
+/**
+ * Noise along the way that leaves the distribution at every t as it is: the sampler follows dx = (v
+ * + g(t)^2 / 2 score) dt + g(t) dW, where the score, the gradient of log p_t, is what the velocity
+ * says of the noise: -x0 / sigma of its conversion (Song et al. 2021; Albergo et al. 2023). Where a
+ * column's noise at t = 0 has the deviation s, its g is s g(t), so that units do not matter.
+ *
+ * It holds for normal noise, and data paired with it independently in training; for paths with
+ * noise of their own too. A model without a path counts as the linear one. solver EULER is Euler's
+ * and Maruyama's method, of weak order 1; MIDPOINT and HEUN take the noise into their stages, and
+ * are of weak order 2. The last step has g = 0. Near t = 1 the score of narrow data is large, and
+ * there a g that does not vanish needs small steps.
+ */
+typedef struct fmatch_stochastic_config {
+    uint32_t struct_size; /**< written by init */
+    uint32_t flags;       /**< 0 */
+    /**
+     * g^2 = 2 eta sigma(t), of which nothing is singular: the drift is v - eta x0. 0 is the flow
+     * itself. In [0, 1000], and 0 with diffusion. Default 1.
+     */
+    double eta;
+    /**
+     * Or NULL: write g(t), in [0, 1e6], at n times. Called while the sampler is created, about
+     * starts and middles of steps, never about t_end.
+     *
+     * Returns 0; any other value stops the call with FMATCH_ERROR_CALLBACK, and a negative one is
+     * the custom.
+     */
+    int32_t (*diffusion)(void *user, int64_t n, const double *t, double *g);
+    void *user;
+} fmatch_stochastic_config;
+
 /** Configuration of a sampler. */
 typedef struct fmatch_sampler_config {
     uint32_t struct_size; /**< written by init */
@@ -98,6 +129,10 @@ typedef struct fmatch_sampler_config {
     double step_first;    /**< adaptive: length of the first try, to 1; 0: chosen for each row */
     double step_smallest; /**< adaptive: no shorter ones but for a row's last, to 1; 0: no limit */
     double step_largest;  /**< adaptive: no longer ones, from step_smallest to 1; 0: no limit */
+    /** Or NULL. With solver EULER, MIDPOINT or HEUN, and t_end above t_start. */
+    const fmatch_stochastic_config *stochastic;
+    double inpainting_strength; /**< of fmatch_sampler_draw_inpainted, in [0, 1]; 0: 1 */
+    double inpainting_t_end;    /**< to which it acts, in [0, 1]; 0: 1 */
 } fmatch_sampler_config;
 
 /** What the last call took: of all rows together. */
@@ -139,6 +174,11 @@ extern "C" {
 FMATCH_API void fmatch_sampler_config_init_sized(fmatch_sampler_config *config, size_t size,
                                                  int32_t preset);
 
+/** Fill in the recommended values. */
+#define fmatch_stochastic_config_init(config)                                                      \
+    fmatch_stochastic_config_init_sized((config), sizeof *(config))
+FMATCH_API void fmatch_stochastic_config_init_sized(fmatch_stochastic_config *config, size_t size);
+
 /**
  * Create a sampler.
  *
@@ -147,7 +187,9 @@ FMATCH_API void fmatch_sampler_config_init_sized(fmatch_sampler_config *config, 
  * @param config   or NULL for the recommended values.
  *
  * @return FMATCH_OK · FMATCH_ERROR_ARGUMENT · FMATCH_ERROR_STRUCT_SIZE · FMATCH_ERROR_UNSUPPORTED
- * (guidance of a model that does not accept the null condition) · FMATCH_ERROR_NO_MEMORY.
+ * (guidance of a model that does not accept the null condition; stochastic with another solver, or
+ * of a model whose noise is not normal: a mixture of one component is) · FMATCH_ERROR_NOT_FINITE
+ * and FMATCH_ERROR_CALLBACK (of diffusion) · FMATCH_ERROR_NO_MEMORY.
  */
 FMATCH_API FMATCH_WARN_UNUSED fmatch_status fmatch_sampler_create(
     fmatch_sampler **sampler, const fmatch_model *model, const fmatch_sampler_config *config);
@@ -190,7 +232,31 @@ fmatch_sampler_draw_trajectory(fmatch_sampler *sampler, uint64_t seed, int64_t f
                                const float *condition, float *trajectory);
 
 /**
- * Integrate given points from t_start to t_end.
+ * Draw with some coordinates given: their velocity v becomes v + w (u - v), where u leads straight
+ * from where they are to the known point, (known - x) / (1 - t) on the linear path and the
+ * velocity of a prediction of data on others, and w = inpainting_strength mask, to
+ * inpainting_t_end. Others follow the model's velocity, which sees the given ones on their way: by
+ * itself not to the conditional distribution, but near it with much noise along the way, of which
+ * the given ones have none. Where w is 1 and the pull acts to t = 1, the known value comes out as
+ * it was given.
+ *
+ * @param sampler    with t_start = 0 and a solver that is not adaptive.
+ * @param known      [n, dim], finite where w > 0. May be x.
+ * @param mask       [n, dim], in [0, 1]; NULL: 0 where known is nan, else 1.
+ *
+ * The other parameters and statuses are those of fmatch_sampler_draw; also FMATCH_ERROR_UNSUPPORTED
+ * (an adaptive solver).
+ */
+FMATCH_API FMATCH_WARN_UNUSED fmatch_status fmatch_sampler_draw_inpainted(
+    fmatch_sampler *sampler, uint64_t seed, int64_t first_row, int64_t n, const float *condition,
+    const float *known, const float *mask, float *x);
+
+/**
+ * Integrate given points from t_start to t_end. Of a stochastic sampler, as
+ * fmatch_sampler_integrate_stochastic with seed 0 and first_row 0.
+ *
+ * To begin on the way, take t_start = t and points x_t that fmatch_path_evaluate makes of data x1
+ * and noise x0.
  *
  * @param sampler    any.
  * @param n          rows, 0 to 2^44 / dim.
@@ -203,6 +269,17 @@ fmatch_sampler_draw_trajectory(fmatch_sampler *sampler, uint64_t seed, int64_t f
  */
 FMATCH_API FMATCH_WARN_UNUSED fmatch_status fmatch_sampler_integrate(
     fmatch_sampler *sampler, int64_t n, const float *x_start, const float *condition, float *x_end);
+
+/**
+ * Integrate given points, as fmatch_sampler_integrate does; the noise along the way of row i
+ * depends on (seed, first_row + i) alone. Without noise the two do not matter.
+ *
+ * @param seed       any value.
+ * @param first_row  0 to 2^44 - n.
+ */
+FMATCH_API FMATCH_WARN_UNUSED fmatch_status fmatch_sampler_integrate_stochastic(
+    fmatch_sampler *sampler, uint64_t seed, int64_t first_row, int64_t n, const float *x_start,
+    const float *condition, float *x_end);
 
 /**
  * Integrate given points, as fmatch_sampler_integrate does, with a trajectory as of

@@ -148,6 +148,13 @@ const struct mlp *mlp_model_network(const fmatch_model *model)
     return model->kind == &mlp_kind ? &((const struct mlp_model *)model)->network : NULL;
 }
 
+struct mlp_model_units mlp_model_units_of(const fmatch_model *model)
+{
+    const struct mlp_model *m = (const struct mlp_model *)model;
+    return model->kind == &mlp_kind ? (struct mlp_model_units){m->mean, m->scale}
+                                    : (struct mlp_model_units){NULL, NULL};
+}
+
 const struct baseline *mlp_model_baseline(const fmatch_model *model)
 {
     const struct mlp_model *m = (const struct mlp_model *)model;

@@ -24,6 +24,13 @@ fmatch_status mlp_model_network_noise(const fmatch_model *model, fmatch_source *
  * 1. Never runs a user's function; a target that fails is not its concern. */
 fmatch_status mlp_model_judge_target(const fmatch_model *model, const fmatch_source *target);
 
+/* Of the coordinates y = (x - mean) / scale that the path is true in, [dim] each; NULL: 0 and 1. Of
+ * a model of any kind. */
+struct mlp_model_units {
+    const float *mean, *scale;
+};
+struct mlp_model_units mlp_model_units_of(const fmatch_model *model);
+
 /* y = (x - mean) / std on n rows, a std of 0 being 1; y may be x. */
 void mlp_model_standardise(const fmatch_model *model, int64_t n, const float *x, float *y);
 

@@ -48,6 +48,21 @@ bool guidance_acts(const struct guidance *g, double t)
     return g->scale != 1.0 && t >= g->begin && t <= g->end;
 }
 
+fmatch_status field_schedules_at(const fmatch_model *model, int32_t n, const float *t,
+                                 struct path_schedules *s)
+{
+    if (model->path)
+        return path_schedules_at(model->path, n, t, s);
+    for (int32_t i = 0; i < n; i++) {
+        s->alpha[i] = t[i];
+        s->sigma[i] = 1.0f - t[i];
+        s->alpha_rate[i] = 1.0f;
+        s->sigma_rate[i] = -1.0f;
+        s->variance[i] = s->covariance[i] = 0.0f;
+    }
+    return FMATCH_OK;
+}
+
 /* Rows first to first + n - 1, which hold all that are guided. */
 static fmatch_status guide(const struct field *f, const struct field_rows *r, int64_t first,
                            int64_t n, float *v)

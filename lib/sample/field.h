@@ -27,6 +27,10 @@ struct field_rows {
     float *scratch;
 };
 
+/* Of the model's path, linear where it has none, as path_schedules_at. */
+fmatch_status field_schedules_at(const fmatch_model *model, int32_t n, const float *t,
+                                 struct path_schedules *s);
+
 /* Of the fields of a configuration that are about guidance, which are checked first. */
 fmatch_status guidance_check(const fmatch_sampler_config *config, const fmatch_model *model);
 struct guidance guidance_of(const fmatch_sampler_config *config);

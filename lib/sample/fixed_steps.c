@@ -13,13 +13,17 @@ struct lane {
     bool *guided;           /* [rows] */
     struct field_rows rows; /* of the block */
     int64_t first;          /* row of the call */
+    float *noise;           /* [rows, dim], of a stochastic sampler */
+    float *drift;           /* [3, dim], likewise */
+    struct inpainting_rows inpainted;
 };
 
 int64_t fixed_steps_lane_size(const struct flow *f, int64_t rows)
 {
     const fmatch_model *model = f->field.view.model;
-    const int64_t arrays = 2 + (f->field.guidance.scale != 1.0) + f->solver->stages;
-    const int64_t floats = arrays * rows * model->dim + 2 * rows;
+    const int64_t noisy = f->stochastic->squares != NULL;
+    const int64_t arrays = 2 + (f->field.guidance.scale != 1.0) + noisy + f->solver->stages;
+    const int64_t floats = arrays * rows * model->dim + 2 * rows + 3 * noisy * model->dim;
     return (floats + 15) / 16 * 16 + model->kind->scratch_size(model, rows);
 }
 
@@ -38,6 +42,11 @@ static struct lane lane_in(const struct flow *f, int32_t number)
     if (f->field.guidance.scale != 1.0) {
         lane.rows.null_velocity = room;
         room += cells;
+    }
+    if (f->stochastic->squares) {
+        lane.noise = room;
+        lane.drift = lane.noise + cells;
+        room = lane.drift + 3 * (int64_t)model->dim;
     }
     lane.rows.t = lane.t = room;
     lane.rows.guided = lane.guided = (bool *)(room + f->lane_rows);
@@ -70,9 +79,25 @@ int64_t fixed_steps_count_evaluations(const struct solver *solver, const struct 
     return count;
 }
 
-static fmatch_status evaluate_stage(const struct flow *f, struct lane *lane, double t,
-                                    const float *x, float *v)
+/* What the sampler makes of the velocity. */
+static fmatch_status bend(const struct flow *f, const struct lane *lane, int64_t step,
+                          int32_t stage, double t, const float *x, float *v)
 {
+    const fmatch_model *model = f->field.view.model;
+    const struct stochastic_stage at = {.model = model,
+                                        .step = step,
+                                        .stage = stage,
+                                        .t = t,
+                                        .n = lane->rows.n,
+                                        .room = lane->drift};
+    RETURN_IF_FAILED(stochastic_bend(f->stochastic, &at, x, v));
+    return inpainting_pull(&f->inpainting, model, t, &lane->inpainted, x, v);
+}
+
+static fmatch_status evaluate_stage(const struct flow *f, struct lane *lane, int64_t step,
+                                    int32_t stage, const float *x, float *v)
+{
+    const double t = time_of_stage(f->solver, f->grid, step, stage);
     const int64_t cells = lane->rows.n * f->field.view.model->dim;
     for (int64_t i = 0; i < lane->rows.n; i++) {
         lane->t[i] = (float)t;
@@ -81,7 +106,7 @@ static fmatch_status evaluate_stage(const struct flow *f, struct lane *lane, dou
     lane->rows.x = x;
     RETURN_IF_FAILED(field_evaluate(&f->field, &lane->rows, v));
     if (finite_all(cells, v))
-        return FMATCH_OK;
+        return bend(f, lane, step, stage, t, x, v);
     const int64_t i = finite_first_not(cells, v);
     return status_fail(
         FMATCH_ERROR_NOT_FINITE, "row %lld: velocity is %s at t = %s",
@@ -99,10 +124,32 @@ static fmatch_status take_step_from_last(const struct flow *f, struct lane *lane
     const double w = before != 0.0 ? h / before : 0.0;
     float *const slopes[] = {lane->slope[step % 2], lane->slope[1 - step % 2]};
     const double weights[] = {1.0 + 0.5 * w, -0.5 * w};
-    RETURN_IF_FAILED(evaluate_stage(f, lane, t, lane->x, slopes[0]));
+    RETURN_IF_FAILED(evaluate_stage(f, lane, step, 0, lane->x, slopes[0]));
     solver_combine(model->context->kernels, lane->rows.n * model->dim, lane->x, h, 2, weights,
                    slopes, lane->x);
     return FMATCH_OK;
+}
+
+/* To the stage after the first, and then to the step, whose first part is the same. */
+static void add_noise(const struct flow *f, const struct lane *lane, int64_t step, int32_t part,
+                      float *x)
+{
+    const fmatch_model *model = f->field.view.model;
+    const struct vector_kernels *kernels = model->context->kernels;
+    const struct random_stream stream = {kernels, f->passage.seed, STREAM_SAMPLER_STEP};
+    const int64_t n = lane->rows.n;
+    const bool drawn = part == 0 && x == lane->x && f->solver->stages > 1;
+    if (!drawn) {
+        const struct stochastic_part of = {.step = step,
+                                           .part = part,
+                                           .dim = model->dim,
+                                           .first_row = f->passage.first_row + lane->first,
+                                           .n = n};
+        stochastic_draw(f->stochastic, &stream, &of, lane->noise);
+        inpainting_mute(&f->inpainting, model->dim, grid_time(f->grid, step), &lane->inpainted,
+                        lane->noise);
+    }
+    kernels->add(n * model->dim, lane->noise, x);
 }
 
 static fmatch_status take_step(const struct flow *f, struct lane *lane, int64_t step)
@@ -113,15 +160,20 @@ static fmatch_status take_step(const struct flow *f, struct lane *lane, int64_t 
     const double h = grid_time(f->grid, step + 1) - grid_time(f->grid, step);
     if (is_reused(solver, step, 1))
         return take_step_from_last(f, lane, step);
+    const int32_t parts = stochastic_parts(f->stochastic, step);
     for (int32_t i = 0; i < solver->stages; i++) {
         if (i > 0)
             solver_combine(kernels, cells, lane->x, h, i, solver_row(solver, i) + 1, lane->slope,
                            lane->stage);
-        RETURN_IF_FAILED(evaluate_stage(f, lane, time_of_stage(solver, f->grid, step, i),
-                                        i > 0 ? lane->stage : lane->x, lane->slope[i]));
+        if (i > 0 && parts > 0)
+            add_noise(f, lane, step, 0, lane->stage);
+        RETURN_IF_FAILED(
+            evaluate_stage(f, lane, step, i, i > 0 ? lane->stage : lane->x, lane->slope[i]));
     }
     solver_combine(kernels, cells, lane->x, h, solver->stages,
                    solver_row(solver, solver->stages) + 1, lane->slope, lane->x);
+    for (int32_t part = 0; part < parts; part++)
+        add_noise(f, lane, step, part, lane->x);
     return FMATCH_OK;
 }
 
@@ -160,10 +212,17 @@ static fmatch_status integrate_block(void *user, int32_t number, int64_t first, 
     lane.rows.n = rows;
     lane.rows.condition =
         condition ? condition + first * f->field.view.model->condition.columns : NULL;
+    const int32_t dim = f->field.view.model->dim;
+    const struct passage *p = &f->passage;
+    lane.inpainted = (struct inpainting_rows){.n = rows,
+                                              .known = p->known ? p->known + first * dim : NULL,
+                                              .mask = p->mask ? p->mask + first * dim : NULL};
     RETURN_IF_FAILED(flow_begin_rows(f, first, rows, lane.x));
     keep_step(f, &lane, 0);
     for (int64_t step = 0; step < f->grid->steps; step++) {
         RETURN_IF_FAILED(take_step(f, &lane, step));
+        inpainting_finish(&f->inpainting, dim, grid_time(f->grid, step + 1), &lane.inpainted,
+                          lane.x);
         keep_step(f, &lane, step + 1);
     }
     return end_block(f, &lane);

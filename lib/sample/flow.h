@@ -4,7 +4,9 @@
 
 #include "sample/field.h"
 #include "sample/grid.h"
+#include "sample/inpainting.h"
 #include "sample/solver.h"
+#include "sample/stochastic.h"
 
 /* How an adaptive solver chooses its steps; lengths are without a sign. */
 struct step_control {
@@ -30,6 +32,8 @@ struct passage {
     int64_t first_row;
     int64_t n;
     const float *condition; /* [n, columns], or NULL */
+    const float *known;     /* [n, dim], or NULL: no inpainting */
+    const float *mask;      /* [n, dim], or NULL */
     float *x_end;           /* [n, dim], or NULL */
     float *trajectory;      /* [times, n, dim], or NULL */
 };
@@ -40,6 +44,8 @@ struct flow {
     const struct solver *solver;
     const struct grid *grid;
     const struct step_control *control;
+    const struct stochastic *stochastic;
+    struct inpainting inpainting;
     struct passage passage;
     float *room; /* of the lanes, each `lane_size` */
     int64_t lane_size;

@@ -17,6 +17,8 @@ struct fmatch_sampler {
     struct grid grid;
     struct guidance guidance;
     struct step_control control;
+    struct stochastic stochastic;
+    struct inpainting inpainting;
 
     int64_t rows;  /* that a lane has room for */
     int32_t lanes; /* there are */
@@ -53,11 +55,22 @@ static fmatch_status check_config(const fmatch_sampler_config *c)
     const struct interval unit = {.lowest = 0.0, .highest = 1.0};
     RETURN_IF_FAILED(configuration_check_double("config->t_start", c->t_start, unit));
     RETURN_IF_FAILED(configuration_check_double("config->t_end", c->t_end, unit));
+    RETURN_IF_FAILED(
+        configuration_check_double("config->inpainting_strength", c->inpainting_strength, unit));
+    RETURN_IF_FAILED(
+        configuration_check_double("config->inpainting_t_end", c->inpainting_t_end, unit));
     if (c->t_start == c->t_end)
         return status_fail(FMATCH_ERROR_ARGUMENT,
                            "config->t_end is %s; it must differ from config->t_start",
                            NUMBER(c->t_end));
     return FMATCH_OK;
+}
+
+static struct inpainting inpainting_of(const fmatch_sampler_config *c)
+{
+    return (struct inpainting){.strength =
+                                   c->inpainting_strength > 0.0 ? c->inpainting_strength : 1.0,
+                               .end = c->inpainting_t_end > 0.0 ? c->inpainting_t_end : 1.0};
 }
 
 /* ---- control of adaptive steps ---- */
@@ -105,6 +118,7 @@ static void release(fmatch_sampler *s)
     fmatch_model *model = s->model;
     const fmatch_allocator *allocator = &model->context->allocator;
     grid_destroy(&s->grid, allocator);
+    stochastic_destroy(&s->stochastic, allocator);
     allocation_destroy(allocator, s->room);
     allocation_destroy(allocator, s->records);
     allocation_destroy(allocator, s);
@@ -132,10 +146,14 @@ fmatch_status fmatch_sampler_create(fmatch_sampler **sampler, const fmatch_model
     const fmatch_allocator *allocator = &model->context->allocator;
     struct grid grid;
     RETURN_IF_FAILED(grid_create(&grid, allocator, &given, adaptive));
-    fmatch_sampler *s = allocation_create(allocator, 1, sizeof *s);
+    struct stochastic stochastic;
+    const fmatch_status status =
+        stochastic_create(&stochastic, model, given.stochastic, given.solver, &grid);
+    fmatch_sampler *s = status == FMATCH_OK ? allocation_create(allocator, 1, sizeof *s) : NULL;
     if (!s) {
         grid_destroy(&grid, allocator);
-        return status_no_memory(sizeof *s);
+        stochastic_destroy(&stochastic, allocator);
+        return status != FMATCH_OK ? status : status_no_memory(sizeof *s);
     }
     reference_count_init(&s->references);
     s->model = model_retain(model);
@@ -143,6 +161,8 @@ fmatch_status fmatch_sampler_create(fmatch_sampler **sampler, const fmatch_model
     s->grid = grid;
     s->control = control;
     s->guidance = guidance_of(&given);
+    s->stochastic = stochastic;
+    s->inpainting = inpainting_of(&given);
     *sampler = s;
     return FMATCH_OK;
 }
@@ -224,6 +244,8 @@ static fmatch_status integrate(fmatch_sampler *s, const struct passage *p)
                      .solver = s->solver,
                      .grid = &s->grid,
                      .control = &s->control,
+                     .stochastic = &s->stochastic,
+                     .inpainting = s->inpainting,
                      .passage = *p};
     RETURN_IF_FAILED(reserve_lanes(s, &f));
     RETURN_IF_FAILED(reserve_records(s, &f));
@@ -387,6 +409,44 @@ fmatch_status fmatch_sampler_draw_trajectory(fmatch_sampler *sampler, uint64_t s
     return draw(sampler, p, "trajectory");
 }
 
+static fmatch_status check_inpainted(const struct passage *p, int32_t dim)
+{
+    if (!p->known)
+        return status_fail(FMATCH_ERROR_ARGUMENT, "known is NULL");
+    for (int64_t i = 0; i < p->n * dim; i++) {
+        const double share = p->mask ? p->mask[i] : isnan(p->known[i]) ? 0.0 : 1.0;
+        if (!(share >= 0.0 && share <= 1.0))
+            return status_fail(FMATCH_ERROR_ARGUMENT,
+                               "mask of row %lld, column %d is %s; it must be in [0, 1]",
+                               (long long)(i / dim), (int)(i % dim), NUMBER(share));
+        if (share > 0.0 && !isfinite(p->known[i]))
+            return status_fail(FMATCH_ERROR_NOT_FINITE, "known: row %lld, column %d is %s",
+                               (long long)(i / dim), (int)(i % dim), NUMBER(p->known[i]));
+    }
+    return FMATCH_OK;
+}
+
+fmatch_status fmatch_sampler_draw_inpainted(fmatch_sampler *sampler, uint64_t seed,
+                                            int64_t first_row, int64_t n, const float *condition,
+                                            const float *known, const float *mask, float *x)
+{
+    status_begin();
+    const struct passage p = {.seed = seed,
+                              .first_row = first_row,
+                              .n = n,
+                              .condition = condition,
+                              .known = known,
+                              .mask = mask,
+                              .x_end = x};
+    RETURN_IF_FAILED(check_rows(sampler, &p));
+    if (is_adaptive(sampler->solver))
+        return status_fail(FMATCH_ERROR_UNSUPPORTED,
+                           "the sampler's solver is adaptive; inpainting needs one with a grid");
+    if (n > 0)
+        RETURN_IF_FAILED(check_inpainted(&p, sampler->model->dim));
+    return draw(sampler, p, "x");
+}
+
 static fmatch_status integrate_from(fmatch_sampler *sampler, struct passage p, const char *output)
 {
     RETURN_IF_FAILED(check_rows(sampler, &p));
@@ -405,6 +465,23 @@ fmatch_status fmatch_sampler_integrate(fmatch_sampler *sampler, int64_t n, const
 {
     status_begin();
     const struct passage p = {.x_start = x_start, .n = n, .condition = condition, .x_end = x_end};
+    return integrate_from(sampler, p, "x_end");
+}
+
+fmatch_status fmatch_sampler_integrate_stochastic(fmatch_sampler *sampler, uint64_t seed,
+                                                  int64_t first_row, int64_t n,
+                                                  const float *x_start, const float *condition,
+                                                  float *x_end)
+{
+    status_begin();
+    const struct passage p = {.seed = seed,
+                              .first_row = first_row,
+                              .x_start = x_start,
+                              .n = n,
+                              .condition = condition,
+                              .x_end = x_end};
+    RETURN_IF_FAILED(check_rows(sampler, &p));
+    CHECK_RANGE("first_row", first_row, 0, SOURCE_ROWS_MAX - n);
     return integrate_from(sampler, p, "x_end");
 }
 

@@ -98,7 +98,7 @@ bool normal_source_is(const fmatch_source *source)
 
 bool normal_source_is_standard(const fmatch_source *source)
 {
-    return source->kind == &normal_kind && !((const struct normal_source *)source)->mean;
+    return normal_source_is(source) && !((const struct normal_source *)source)->mean;
 }
 
 fmatch_status fmatch_source_create_normal(fmatch_source **source, fmatch_context *context,

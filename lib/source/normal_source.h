@@ -16,6 +16,7 @@ bool normal_source_fits(double mean, double std);
 /* Logarithm of the density of N(mean, std^2) in one dimension. */
 double normal_log_density_at(double x, double mean, double std);
 
+/* Is it normal, whatever its mean and deviation? */
 bool normal_source_is(const fmatch_source *source);
 
 /* Is it N(0, I), without a mean and a deviation of its own? */

@@ -177,6 +177,19 @@ void training_reaches_the_exact_loss()
     expect(distance.w1 > 0 && distance.w1 < 0.1, "W1 to the target", distance.w1, "below 0.1");
     expect_equal("evaluations a row", sampler.count_evaluations(), std::int64_t(50));
 
+    flowmatch::stochastic_config noise;
+    config.stochastic = &noise;
+    flowmatch::sampler noisy(network, config);
+    expect_close(
+        "W1 with noise along the way",
+        flowmatch::wasserstein_1d(context, noisy.draw(1, 0, 20000), mixture.draw(5, 0, 20000)).w1,
+        0, 0.1);
+    const std::vector<float> start(10, 0.5f), known(10, 0.25f);
+    expect_equal("rows of a noisy sampler",
+                 noisy.integrate_stochastic(0, 0, start) == noisy.integrate(start), true);
+    expect_equal("known coordinates", noisy.draw_inpainted(1, 0, known) == known, true);
+    config.stochastic = nullptr;
+
     config.solver = FMATCH_SOLVER_DORMAND_PRINCE;
     config.tolerance_absolute = config.tolerance_relative = 1e-3;
     flowmatch::sampler adaptive(network, config);

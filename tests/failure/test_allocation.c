@@ -13,6 +13,7 @@ enum { ROWS = 300, STEPS = 5 };
 struct outcome {
     float drawn[ROWS], trajectory[(STEPS + 1) * ROWS], integrated[ROWS], exact[ROWS], csv[ROWS];
     float adapted[2 * ROWS];
+    float noisy[ROWS], inpainted[ROWS];
     float parameters[200], noise_moments[2], callback_rows[ROWS], from_file[ROWS];
     double losses[8], evaluated, batch_loss, w1, w2, energy, floor;
 };
@@ -24,13 +25,14 @@ struct holdings {
     fmatch_model *model, *copy, *exact, *field, *stored, *loaded;
     fmatch_optimizer *adam, *sgd;
     fmatch_trainer *trainer, *second;
-    fmatch_sampler *sampler, *adaptive;
+    fmatch_sampler *sampler, *adaptive, *noisy;
 };
 
 static void give_up(struct holdings *h)
 {
     fmatch_sampler_destroy(&h->sampler);
     fmatch_sampler_destroy(&h->adaptive);
+    fmatch_sampler_destroy(&h->noisy);
     fmatch_trainer_destroy(&h->second);
     fmatch_trainer_destroy(&h->trainer);
     fmatch_optimizer_destroy(&h->sgd);
@@ -256,6 +258,14 @@ static bool sample(struct attempt *attempt, struct holdings *h, struct outcome *
     CREATE(h->adaptive, fmatch_sampler_create, h->model, &config);
     TRY(fmatch_sampler_draw(h->adaptive, 1, 0, 50, NULL, o->adapted));
     TRY(fmatch_sampler_draw_trajectory(h->adaptive, 1, 0, ROWS, NULL, o->adapted));
+    fmatch_stochastic_config stochastic;
+    fmatch_stochastic_config_init(&stochastic);
+    fmatch_sampler_config_init(&config);
+    config.steps = STEPS;
+    config.stochastic = &stochastic;
+    CREATE(h->noisy, fmatch_sampler_create, h->model, &config);
+    TRY(fmatch_sampler_draw(h->noisy, 1, 0, ROWS, NULL, o->noisy));
+    TRY(fmatch_sampler_draw_inpainted(h->noisy, 1, 0, ROWS, NULL, o->drawn, NULL, o->inpainted));
     TRY(fmatch_metrics_evaluate_wasserstein_1d(h->context, ROWS, o->drawn, ROWS, o->csv, &o->w1,
                                                &o->w2));
     TRY(fmatch_metrics_evaluate_energy_distance(1, ROWS, o->drawn, ROWS, o->integrated,

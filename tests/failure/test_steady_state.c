@@ -32,8 +32,21 @@ struct state {
     fmatch_source *target;
     fmatch_model *model;
     fmatch_trainer *trainer;
-    fmatch_sampler *sampler;
+    fmatch_sampler *sampler, *noisy;
 };
+
+static fmatch_sampler *make_noisy(const fmatch_model *model)
+{
+    fmatch_stochastic_config stochastic;
+    fmatch_stochastic_config_init(&stochastic);
+    fmatch_sampler_config config;
+    fmatch_sampler_config_init(&config);
+    config.steps = 3;
+    config.stochastic = &stochastic;
+    fmatch_sampler *sampler;
+    expect_ok(fmatch_sampler_create(&sampler, model, &config));
+    return sampler;
+}
 
 enum { BATCH = 256, DIM = 2 };
 
@@ -69,6 +82,7 @@ static struct state *make_state_of(int32_t threads, int32_t matmul, bool plain)
                      : make_network(s->context);
     s->trainer = make_trainer(s->model, make_adam(s->context, 1e-3), s->target, BATCH, 1);
     s->sampler = make_sampler(s->model, FMATCH_SOLVER_RK4, 3, 0, 1);
+    s->noisy = make_noisy(s->model);
     return s;
 }
 
@@ -86,6 +100,7 @@ static struct state *make_state(int32_t threads, int32_t matmul)
 static void free_state(struct state *s)
 {
     fmatch_sampler_destroy(&s->sampler);
+    fmatch_sampler_destroy(&s->noisy);
     fmatch_trainer_destroy(&s->trainer);
     fmatch_model_destroy(&s->model);
     fmatch_source_destroy(&s->target);
@@ -188,7 +203,11 @@ static void a_sampler_allocates_nothing_after_its_first_call(void **state)
             const int64_t n = largest[i / 2];
             use_solver(s, i % 2 ? FMATCH_SOLVER_TSITOURAS : FMATCH_SOLVER_RK4);
             expect_ok(fmatch_sampler_draw(s->sampler, 1, 0, n, NULL, x));
+            expect_ok(fmatch_sampler_draw(s->noisy, 1, 0, n, NULL, x));
             const int64_t before = s->ledger.calls;
+            expect_ok(fmatch_sampler_draw(s->noisy, 2, 5, n, NULL, x));
+            expect_ok(fmatch_sampler_integrate_stochastic(s->noisy, 2, 5, n, x, NULL, x));
+            expect_ok(fmatch_sampler_draw_inpainted(s->noisy, 2, 5, n, NULL, x, NULL, x));
             expect_ok(fmatch_sampler_draw(s->sampler, 2, 5, n, NULL, x));
             expect_ok(fmatch_sampler_integrate(s->sampler, n, x, NULL, x));
             expect_ok(fmatch_sampler_draw_trajectory(s->sampler, 2, 5, n, NULL, trajectory));

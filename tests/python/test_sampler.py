@@ -107,6 +107,45 @@ def test_misuse(network, use, error, message):
         use(network)
 
 
+def test_noise_along_the_way(target):
+    model = fm.Model.closed_form(target)
+    wanted = target.draw(50000, seed=9)
+    for settings in {'eta': 1}, {'diffusion': lambda t: 1 - t / 2}:
+        sampler = fm.Sampler(model, steps=80, **settings)
+        assert fm.metrics.wasserstein_1d(sampler.draw(50000, seed=4), wanted).w1 < 0.03
+        x = np.zeros((5, 1))
+        assert np.array_equal(sampler.integrate(x, seed=2)[1:], sampler.integrate(x[1:], seed=2,
+                                                                                  first_row=1))
+        assert len(set(sampler.integrate(x, seed=2)[:, 0])) == 5
+    flow = fm.Sampler(model, solver='euler', steps=9)
+    assert np.array_equal(fm.Sampler(model, solver='euler', steps=9, eta=0).draw(9), flow.draw(9))
+    with pytest.raises(ZeroDivisionError):
+        fm.Sampler(model, diffusion=lambda t: 1 / 0)
+    with pytest.raises(fm.UnsupportedError, match='solver'):
+        fm.Sampler(model, solver='rk4', eta=1)
+    with pytest.raises(ValueError, match='eta'):
+        fm.Sampler(model, eta=-1)
+
+
+def test_a_warm_start(target):
+    x1, x0 = target.draw(50000, seed=1), np.random.default_rng(2).normal(size=(50000, 1))
+    x, _ = fm.Path().evaluate(x0, x1, 0.4)
+    end = fm.Sampler(fm.Model.closed_form(target), t_start=0.4, eta=0.5).integrate(x, seed=3)
+    assert fm.metrics.wasserstein_1d(end, target.draw(50000, seed=9)).w1 < 0.03
+
+
+def test_inpainting():
+    model = fm.Model.mlp(2)
+    known = np.array([[1, np.nan], [np.nan, np.nan], [3, 4]])
+    x = fm.Sampler(model).draw_inpainted(known, seed=1)
+    assert np.array_equal(x[~np.isnan(known)], known[~np.isnan(known)])
+    assert np.array_equal(x[1], fm.Sampler(model).draw(1, seed=1, first_row=1)[0])
+    half = fm.Sampler(model, inpainting_strength=0.5, inpainting_t_end=0.9)
+    assert not np.array_equal(half.draw_inpainted(known, np.ones((3, 2)) * ~np.isnan(known), 1), x)
+    with pytest.raises(fm.ShapeError, match='mask has shape'):
+        half.draw_inpainted(known, [1, 0])
+
+
 def test_energy_distance():
     x, y = np.array([0.0, 2.0]), np.array([1.0])
     # 2 E|X - Y| - E|X - X'| - E|Y - Y'| = 2 - 1 - 0

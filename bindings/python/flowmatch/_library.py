@@ -24,6 +24,7 @@ SCHEDULE = CFUNCTYPE(c_int32, c_void_p, c_int64, c_void_p, c_void_p, c_void_p, c
 WEIGH = CFUNCTYPE(c_int32, c_void_p, c_int64, c_void_p, c_void_p)
 PAIR = CFUNCTYPE(c_int32, c_void_p, c_void_p, c_int64, c_int32, c_void_p, c_void_p, c_int32, c_void_p,
                  c_void_p, c_void_p)
+DIFFUSION = CFUNCTYPE(c_int32, c_void_p, c_int64, c_void_p, c_void_p)
 RATE = CFUNCTYPE(c_int32, c_void_p, c_int64, POINTER(c_double))
 JACOBIAN_VECTOR = CFUNCTYPE(c_int32, c_void_p, c_int64, c_void_p, c_void_p, c_void_p, c_void_p,
                             c_void_p, c_void_p)
@@ -32,7 +33,7 @@ EVALUATE = CFUNCTYPE(c_int32, c_void_p, c_int64, c_void_p, c_void_p, c_void_p, c
 
 #: What the library may call after the call that handed it over.
 KEPT_CALLBACKS = (WRITE_LOG, DRAW, DRAW_ROWS, EVALUATE, JACOBIAN_VECTOR, SCHEDULE, WEIGH, PAIR,
-                  RATE)
+                  RATE, DIFFUSION)
 
 
 class BuildInfo(Structure):
@@ -253,6 +254,11 @@ class Batch(Structure):
                 ('weight', FLOATS)]
 
 
+class StochasticConfig(Structure):
+    _fields_ = [('struct_size', c_uint32), ('flags', c_uint32), ('eta', c_double),
+                ('diffusion', DIFFUSION), ('user', c_void_p)]
+
+
 class SamplerConfig(Structure):
     _fields_ = [('struct_size', c_uint32), ('solver', c_int32), ('steps', c_int64),
                 ('t_start', c_double), ('t_end', c_double), ('guidance_strength', c_double),
@@ -261,7 +267,9 @@ class SamplerConfig(Structure):
                 ('steps_max', c_int32), ('shift', c_double), ('times', DOUBLES),
                 ('times_count', c_int64), ('tolerance_absolute', c_double),
                 ('tolerance_relative', c_double), ('step_first', c_double),
-                ('step_smallest', c_double), ('step_largest', c_double)]
+                ('step_smallest', c_double), ('step_largest', c_double),
+                ('stochastic', POINTER(StochasticConfig)), ('inpainting_strength', c_double),
+                ('inpainting_t_end', c_double)]
 
 
 class SamplerInfo(Structure):
@@ -348,6 +356,7 @@ STRUCTS = {
     'fmatch_progress': ProgressCallbacks,
     'fmatch_batch': Batch,
     'fmatch_sampler_config': SamplerConfig,
+    'fmatch_stochastic_config': StochasticConfig,
     'fmatch_sampler_info': SamplerInfo,
     'fmatch_sampler_rows': SamplerRows,
     'fmatch_density_callbacks': DensityCallbacks,
@@ -482,12 +491,17 @@ FUNCTIONS: Dict[str, List[Any]] = {
     'fmatch_sampler_create': [STATUS, NEW_HANDLE, HANDLE, POINTER(SamplerConfig)],
     'fmatch_sampler_destroy': [None, NEW_HANDLE],
     'fmatch_sampler_draw': [STATUS, HANDLE, c_uint64, c_int64, c_int64, FLOATS, FLOATS],
+    'fmatch_sampler_draw_inpainted': [STATUS, HANDLE, c_uint64, c_int64, c_int64, FLOATS, FLOATS,
+                                      FLOATS, FLOATS],
     'fmatch_sampler_draw_trajectory': [STATUS, HANDLE, c_uint64, c_int64, c_int64, FLOATS, FLOATS],
     'fmatch_sampler_get_info': [STATUS, HANDLE, POINTER(SamplerInfo)],
     'fmatch_sampler_get_rows': [STATUS, HANDLE, c_int64, c_int64, POINTER(SamplerRows)],
     'fmatch_sampler_get_times': [STATUS, HANDLE, DOUBLES],
     'fmatch_sampler_integrate': [STATUS, HANDLE, c_int64, FLOATS, FLOATS, FLOATS],
+    'fmatch_sampler_integrate_stochastic': [STATUS, HANDLE, c_uint64, c_int64, c_int64, FLOATS,
+                                            FLOATS, FLOATS],
     'fmatch_sampler_integrate_trajectory': [STATUS, HANDLE, c_int64, FLOATS, FLOATS, FLOATS],
+    'fmatch_stochastic_config_init_sized': [None, POINTER(StochasticConfig), c_size_t],
 
     'fmatch_semidiscrete_config_init_sized': [None, POINTER(SemidiscreteConfig), c_size_t],
     'fmatch_sinkhorn_config_init_sized': [None, POINTER(SinkhornConfig), c_size_t],

@@ -2,13 +2,14 @@
 
 import ctypes
 import threading
-from ctypes import byref, sizeof
-from typing import Any, NamedTuple, Optional, Tuple
+from ctypes import byref, pointer, sizeof
+from typing import Any, Callable, NamedTuple, Optional, Tuple
 
 import numpy as np
 
 from . import _library
-from ._arrays import address, as_float64, bounded, conditions_of, rows_of
+from ._arrays import address, as_float64, bounded, conditions_of, rows_of, view, with_shape
+from ._calls import guarded
 from ._errors import NotFiniteError, StepLimitError
 from ._handle import PRESETS, Handle, new_config, number_of
 from ._library import library
@@ -67,6 +68,11 @@ class Sampler(Handle):
             1e-5.
         max_steps: that a row may try. Default 10 000.
         first_step, min_step, max_step: lengths of steps.
+        eta: noise along the way, of g^2 = 2 eta sigma(t), which leaves the distribution as it is;
+            with 'euler', 'midpoint' or 'heun'.
+        diffusion: diffusion(t) returns g at times [n], in place of eta.
+        inpainting_strength, inpainting_t_end: of the pull to `known` points of draw_inpainted, and
+            to which time it acts. Default 1 each.
         preset: 'recommended', or 'plain', which never changes.
 
     One thread at a time; a second one waits. Samplers that share a model run side by side.
@@ -82,6 +88,10 @@ class Sampler(Handle):
                  atol: Optional[float] = None, rtol: Optional[float] = None,
                  max_steps: Optional[int] = None, first_step: Optional[float] = None,
                  min_step: Optional[float] = None, max_step: Optional[float] = None,
+                 eta: Optional[float] = None,
+                 diffusion: Optional[Callable[[np.ndarray], Any]] = None,
+                 inpainting_strength: Optional[float] = None,
+                 inpainting_t_end: Optional[float] = None,
                  preset: str = 'recommended'):
         if guidance_scale is not None and guidance_weight is not None:
             raise TypeError('guidance_scale and guidance_weight say the same thing twice')
@@ -103,11 +113,23 @@ class Sampler(Handle):
                             guidance_t_end=end, grid=number_of('grid', GRIDS, grid), shift=shift,
                             times=address(times), times_count=count, tolerance_absolute=atol,
                             tolerance_relative=rtol, steps_max=max_steps, step_first=first_step,
-                            step_smallest=min_step, step_largest=max_step)
+                            step_smallest=min_step, step_largest=max_step,
+                            inpainting_strength=inpainting_strength,
+                            inpainting_t_end=inpainting_t_end)
+        kept: tuple = (model,)
+        if eta is not None or diffusion is not None:
+            stochastic = new_config(_library.StochasticConfig,
+                                    library.fmatch_stochastic_config_init_sized,
+                                    eta=0.0 if eta is None else eta)
+            if diffusion is not None:
+                function = _library.DIFFUSION(guarded(_diffusing(diffusion)))
+                stochastic.diffusion = function
+                kept += (function,)
+            config.stochastic = pointer(stochastic)
         self._dim, self._condition_dim = model.dim, model.condition_dim
         self._lock = threading.RLock()
         super().__init__(library.fmatch_sampler_create, model._address, byref(config),
-                         kept=(model,))
+                         kept=kept)
 
     def draw(self, n: int, seed: int = 0, first_row: int = 0,
              condition: Any = None) -> np.ndarray:
@@ -130,10 +152,34 @@ class Sampler(Handle):
         return self._draw(library.fmatch_sampler_draw_trajectory, n, seed, first_row, condition,
                           trajectory)
 
-    def integrate(self, x: Any, condition: Any = None) -> np.ndarray:
-        """Where the points x [n, dim] at t_start are at t_end, [n, dim]; condition as for draw."""
+    def draw_inpainted(self, known: Any, mask: Any = None, seed: int = 0, first_row: int = 0,
+                       condition: Any = None) -> np.ndarray:
+        """As draw, with the coordinates of known [n, dim] that are not nan.
+
+        Args:
+            known: what is given.
+            mask: [n, dim] in [0, 1], how much each coordinate of `known` counts.
+        """
+        known = rows_of('known', known, self._dim)
+        mask = None if mask is None else with_shape('mask', mask, known.shape)
+        condition = conditions_of(condition, self._condition_dim, len(known))
+        return self._fill(np.empty_like(known), library.fmatch_sampler_draw_inpainted,
+                          bounded('seed', seed, ctypes.c_uint64),
+                          bounded('first_row', first_row, ctypes.c_int64), len(known),
+                          address(condition), address(known), address(mask))
+
+    def integrate(self, x: Any, condition: Any = None, seed: int = 0,
+                  first_row: int = 0) -> np.ndarray:
+        """Where the points x [n, dim] at t_start are at t_end, [n, dim]; condition as for draw.
+
+        The noise along the way, if there is any, depends on (seed, first_row + i).
+        """
         x = rows_of('x', x, self._dim)
-        return self._integrate(library.fmatch_sampler_integrate, x, condition, np.empty_like(x))
+        condition = conditions_of(condition, self._condition_dim, len(x))
+        return self._fill(np.empty_like(x), library.fmatch_sampler_integrate_stochastic,
+                          bounded('seed', seed, ctypes.c_uint64),
+                          bounded('first_row', first_row, ctypes.c_int64), len(x), address(x),
+                          address(condition))
 
     def integrate_trajectory(self, x: Any, condition: Any = None) -> np.ndarray:
         """As integrate, keeping every time of `times`: [len(times), n, dim]."""
@@ -197,3 +243,9 @@ class Sampler(Handle):
             error.x = out
             raise
         return out
+
+
+def _diffusing(diffusion: Callable):
+    def fill(user, n, t, g):
+        view(g, (n,), np.float64)[:] = diffusion(view(t, (n,), np.float64).copy())
+    return fill
