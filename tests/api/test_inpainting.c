@@ -26,7 +26,7 @@ static int32_t correlated(void *user, int64_t n, const float *x, const float *t,
 
 static fmatch_model *make_correlated(fmatch_context *context)
 {
-    fmatch_velocity_callbacks callbacks = {sizeof callbacks, 0, correlated, NULL, NULL, 0, 0};
+    fmatch_velocity_callbacks callbacks = {sizeof callbacks, 0, correlated, NULL, NULL, 0, 0, NULL};
     fmatch_model *model;
     expect_ok(fmatch_model_create_callback(&model, context, 2, &callbacks, NULL));
     return model;

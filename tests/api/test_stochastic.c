@@ -472,7 +472,7 @@ static int32_t shifted(void *user, int64_t n, const float *x, const float *t,
 static void guidance_keeps_its_own_marginals(void **state)
 {
     fmatch_velocity_callbacks callbacks = {
-        sizeof callbacks, 0, shifted, NULL, NULL, 1, FMATCH_NULL_CONDITION_ACCEPTED};
+        sizeof callbacks, 0, shifted, NULL, NULL, 1, FMATCH_NULL_CONDITION_ACCEPTED, NULL};
     fmatch_model *model;
     expect_ok(fmatch_model_create_callback(&model, context_of(state), 1, &callbacks, NULL));
     fmatch_stochastic_config stochastic;
@@ -514,7 +514,7 @@ static void what_is_refused(void **state)
     fmatch_context *context = context_of(state);
     fmatch_source *target = make_post_target(context);
     fmatch_model *model = make_closed_form(context, target);
-    fmatch_velocity_callbacks callbacks = {sizeof callbacks, 0, shifted, NULL, NULL, 0, 0};
+    fmatch_velocity_callbacks callbacks = {sizeof callbacks, 0, shifted, NULL, NULL, 0, 0, NULL};
     fmatch_model *other;
     expect_ok(fmatch_model_create_callback(&other, context, 1, &callbacks, target));
     fmatch_sampler *sampler;
