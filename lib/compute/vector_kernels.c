@@ -441,23 +441,31 @@ static inline struct sine_and_cosine sincos_element(float turns)
  * own: a loop over whole blocks needs no second, scalar copy of its body. */
 enum { ELEMENTS_OF_A_BLOCK = 16 };
 
+static void copy_last(int64_t rest, const float *x, float last[ELEMENTS_OF_A_BLOCK])
+{
+    memset(last, 0, ELEMENTS_OF_A_BLOCK * sizeof *last);
+    memcpy(last, x, (size_t)rest * sizeof *x);
+}
+
 #define UNARY_KERNEL(name, element)                                                                \
     static void name(int64_t n, const float *x, float *y)                                          \
     {                                                                                              \
-        float last[ELEMENTS_OF_A_BLOCK] = {0}, out[ELEMENTS_OF_A_BLOCK];                           \
+        float last[ELEMENTS_OF_A_BLOCK], out[ELEMENTS_OF_A_BLOCK];                                 \
         const float *from = x;                                                                     \
         float *to = y;                                                                             \
-        const int64_t rest = n % ELEMENTS_OF_A_BLOCK;                                              \
-        memcpy(last, x + (n - rest), (size_t)rest * sizeof *x);                                    \
-        for (int64_t whole = n - rest;;) {                                                         \
+        const int64_t rest = n % ELEMENTS_OF_A_BLOCK, done = n - rest;                             \
+        if (rest > 0)                                                                              \
+            copy_last(rest, x + done, last);                                                       \
+        for (int64_t whole = done;;) {                                                             \
             INDEPENDENT_ITERATIONS                                                                 \
             for (int64_t i = 0; i < (whole & -ELEMENTS_OF_A_BLOCK); i++)                           \
                 to[i] = element(from[i]);                                                          \
-            if (from == last || rest == 0)                                                         \
+            if (rest == 0 || from == last)                                                         \
                 break;                                                                             \
             from = last, to = out, whole = ELEMENTS_OF_A_BLOCK;                                    \
         }                                                                                          \
-        memcpy(y + (n - rest), out, (size_t)rest * sizeof *y);                                     \
+        if (rest > 0)                                                                              \
+            memcpy(y + done, out, (size_t)rest * sizeof *y);                                       \
     }
 
 #define ACTIVATION_KERNELS(name)                                                                   \
@@ -471,25 +479,28 @@ enum { ELEMENTS_OF_A_BLOCK = 16 };
 #define DERIVATIVE_KERNEL(name)                                                                    \
     static void activate_##name##_with_derivative(int64_t n, const float *z, float *a, float *da)  \
     {                                                                                              \
-        float last[ELEMENTS_OF_A_BLOCK] = {0};                                                     \
+        float last[ELEMENTS_OF_A_BLOCK];                                                           \
         float value[ELEMENTS_OF_A_BLOCK], slope[ELEMENTS_OF_A_BLOCK];                              \
         const float *from = z;                                                                     \
         float *to = a, *to_slope = da;                                                             \
-        const int64_t rest = n % ELEMENTS_OF_A_BLOCK;                                              \
-        memcpy(last, z + (n - rest), (size_t)rest * sizeof *z);                                    \
-        for (int64_t whole = n - rest;;) {                                                         \
+        const int64_t rest = n % ELEMENTS_OF_A_BLOCK, done = n - rest;                             \
+        if (rest > 0)                                                                              \
+            copy_last(rest, z + done, last);                                                       \
+        for (int64_t whole = done;;) {                                                             \
             INDEPENDENT_ITERATIONS                                                                 \
             for (int64_t i = 0; i < (whole & -ELEMENTS_OF_A_BLOCK); i++) {                         \
                 struct value_and_slope y = name(from[i]);                                          \
                 to[i] = y.value;                                                                   \
                 to_slope[i] = y.slope;                                                             \
             }                                                                                      \
-            if (from == last || rest == 0)                                                         \
+            if (rest == 0 || from == last)                                                         \
                 break;                                                                             \
             from = last, to = value, to_slope = slope, whole = ELEMENTS_OF_A_BLOCK;                \
         }                                                                                          \
-        memcpy(a + (n - rest), value, (size_t)rest * sizeof *a);                                   \
-        memcpy(da + (n - rest), slope, (size_t)rest * sizeof *da);                                 \
+        if (rest == 0)                                                                             \
+            return;                                                                                \
+        memcpy(a + done, value, (size_t)rest * sizeof *a);                                         \
+        memcpy(da + done, slope, (size_t)rest * sizeof *da);                                       \
     }
 
 UNARY_KERNEL(exp_kernel, exp_element)

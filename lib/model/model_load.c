@@ -188,7 +188,7 @@ static fmatch_status get_named(const struct safetensors *file, const char *key,
     const char *value = NULL;
     RETURN_IF_FAILED(get_setting(file, key, &value));
     for (*index = 0; *index < names->count; ++*index)
-        if (strcmp(value, names->name[*index]) == 0)
+        if (strcmp(value, model_name(names, *index)) == 0)
             return FMATCH_OK;
     return status_fail(FMATCH_ERROR_FORMAT, "%s: %s is '%.64s', which this version does not know",
                        file->path, key, value);
@@ -235,7 +235,7 @@ static fmatch_status get_widths(const struct safetensors *file, int32_t *layers,
 static int32_t activation_of(const char *text, size_t length)
 {
     for (int32_t i = 0; i < model_activation_names.count; i++) {
-        const char *name = model_activation_names.name[i];
+        const char *name = model_name(&model_activation_names, i);
         if (strlen(name) == length && strncmp(name, text, length) == 0)
             return i;
     }

@@ -2,58 +2,55 @@
 
 #include <flowmatch/model.h>
 
-#define NAMES(list)                                                                                \
-    {                                                                                              \
-        (int32_t)(sizeof(list) / sizeof(list)[0]), list                                            \
-    }
+#include <string.h>
 
-static const char *const activation_names[] = {
-    [FMATCH_ACTIVATION_GELU] = "gelu", [FMATCH_ACTIVATION_GELU_TANH] = "gelu_tanh",
-    [FMATCH_ACTIVATION_RELU] = "relu", [FMATCH_ACTIVATION_SILU] = "silu",
-    [FMATCH_ACTIVATION_TANH] = "tanh", [FMATCH_ACTIVATION_ELU] = "elu",
-    [FMATCH_ACTIVATION_SELU] = "selu", [FMATCH_ACTIVATION_SOFTPLUS] = "softplus",
-};
-static const char *const kind_names[] = {"mlp"};
-static const char *const path_names[] = {
-    [FMATCH_PATH_LINEAR] = "linear",
-    [FMATCH_PATH_POLYNOMIAL] = "polynomial",
-    [FMATCH_PATH_VARIANCE_PRESERVING] = "variance_preserving",
-    [FMATCH_PATH_LINEAR_VARIANCE_PRESERVING] = "linear_variance_preserving",
-    [FMATCH_PATH_COSINE] = "cosine",
-    [FMATCH_PATH_LIPMAN] = "lipman",
-    [FMATCH_PATH_BROWNIAN_BRIDGE] = "brownian_bridge",
-};
-static const char *const prediction_names[] = {[FMATCH_PREDICTION_VELOCITY] = "velocity",
-                                               [FMATCH_PREDICTION_DATA] = "data",
-                                               [FMATCH_PREDICTION_NOISE] = "noise"};
-static const char *const noise_names[] = {[NOISE_DEFAULT] = "default",
-                                          [NOISE_STANDARD_NORMAL] = "standard_normal",
-                                          [NOISE_GAUSSIAN_MIXTURE] = "gaussian_mixture",
-                                          [NOISE_TOY] = "toy"};
+/* In the order of their enumerations, which are numbered without gaps. */
+const struct model_names model_kind_names = {1, "mlp"};
+const struct model_names model_activation_names = {8, "gelu\0"
+                                                      "gelu_tanh\0"
+                                                      "relu\0"
+                                                      "silu\0"
+                                                      "tanh\0"
+                                                      "elu\0"
+                                                      "selu\0"
+                                                      "softplus"};
+const struct model_names model_path_names = {7, "linear\0"
+                                                "polynomial\0"
+                                                "variance_preserving\0"
+                                                "linear_variance_preserving\0"
+                                                "cosine\0"
+                                                "lipman\0"
+                                                "brownian_bridge"};
+const struct model_names model_prediction_names = {3, "velocity\0"
+                                                      "data\0"
+                                                      "noise"};
+const struct model_names model_noise_names = {4, "default\0"
+                                                 "standard_normal\0"
+                                                 "gaussian_mixture\0"
+                                                 "toy"};
+const struct model_names model_toy_names = {9, "two_moons\0"
+                                               "eight_gaussians\0"
+                                               "checkerboard\0"
+                                               "two_spirals\0"
+                                               "pinwheel\0"
+                                               "rings\0"
+                                               "circles\0"
+                                               "swiss_roll\0"
+                                               "s_curve"};
+const struct model_names model_convention_names = {6, "plain\0"
+                                                      "torchcfm\0"
+                                                      "torchcfm_runner\0"
+                                                      "moons_to_gaussians\0"
+                                                      "ffjord\0"
+                                                      "flow_matching"};
 
-static const char *const toy_names[] = {
-    [FMATCH_TOY_TWO_MOONS] = "two_moons",       [FMATCH_TOY_EIGHT_GAUSSIANS] = "eight_gaussians",
-    [FMATCH_TOY_CHECKERBOARD] = "checkerboard", [FMATCH_TOY_TWO_SPIRALS] = "two_spirals",
-    [FMATCH_TOY_PINWHEEL] = "pinwheel",         [FMATCH_TOY_RINGS] = "rings",
-    [FMATCH_TOY_CIRCLES] = "circles",           [FMATCH_TOY_SWISS_ROLL] = "swiss_roll",
-    [FMATCH_TOY_S_CURVE] = "s_curve",
-};
-static const char *const convention_names[] = {
-    [FMATCH_TOY_PLAIN] = "plain",
-    [FMATCH_TOY_TORCHCFM] = "torchcfm",
-    [FMATCH_TOY_TORCHCFM_RUNNER] = "torchcfm_runner",
-    [FMATCH_TOY_MOONS_TO_GAUSSIANS] = "moons_to_gaussians",
-    [FMATCH_TOY_FFJORD] = "ffjord",
-    [FMATCH_TOY_FLOW_MATCHING] = "flow_matching",
-};
-
-const struct model_names model_kind_names = NAMES(kind_names);
-const struct model_names model_activation_names = NAMES(activation_names);
-const struct model_names model_path_names = NAMES(path_names);
-const struct model_names model_prediction_names = NAMES(prediction_names);
-const struct model_names model_noise_names = NAMES(noise_names);
-const struct model_names model_toy_names = NAMES(toy_names);
-const struct model_names model_convention_names = NAMES(convention_names);
+const char *model_name(const struct model_names *names, int32_t index)
+{
+    const char *name = names->list;
+    for (; index > 0; index--)
+        name += strlen(name) + 1;
+    return name;
+}
 
 const struct model_number model_later_numbers[MODEL_LATER_NUMBERS] = {
     {"flowmatch.condition_dim", offsetof(fmatch_mlp_config, condition_dim), 2},

@@ -30,11 +30,13 @@ enum { MODEL_FILE_VERSION = 3 };
 #define ARRAY_NOISE_MEANS    "flowmatch.noise.means"
 #define ARRAY_NOISE_STDS     "flowmatch.noise.stds"
 
-/* Names of the values of an enumeration, in its order. */
+/* Names of the values of an enumeration, in its order, one after the other. */
 struct model_names {
     int32_t count;
-    const char *const *name;
+    const char *list;
 };
+
+const char *model_name(const struct model_names *names, int32_t index);
 
 enum model_noise { NOISE_DEFAULT, NOISE_STANDARD_NORMAL, NOISE_GAUSSIAN_MIXTURE, NOISE_TOY };
 

@@ -99,8 +99,8 @@ static void write_exactly(double value, char *text, size_t size)
 static void add_toy(struct contents *c, const fmatch_toy_config *toy)
 {
     write_exactly(toy->noise, c->toy_noise, sizeof c->toy_noise);
-    add_setting(c, SETTING_TOY, model_toy_names.name[toy->kind]);
-    add_setting(c, SETTING_CONVENTION, model_convention_names.name[toy->convention]);
+    add_setting(c, SETTING_TOY, model_name(&model_toy_names, toy->kind));
+    add_setting(c, SETTING_CONVENTION, model_name(&model_convention_names, toy->convention));
     add_setting(c, SETTING_TOY_NOISE, c->toy_noise);
 }
 
@@ -116,10 +116,10 @@ static fmatch_status add_noise(struct contents *c, const fmatch_allocator *alloc
                            "the model's noise is an array, a file or a callback; only a normal, a "
                            "Gaussian mixture or a toy can be saved");
     add_setting(c, SETTING_NOISE,
-                model_noise_names.name[m        ? NOISE_GAUSSIAN_MIXTURE
-                                       : toy    ? NOISE_TOY
-                                       : normal ? NOISE_STANDARD_NORMAL
-                                                : NOISE_DEFAULT]);
+                model_name(&model_noise_names, m        ? NOISE_GAUSSIAN_MIXTURE
+                                               : toy    ? NOISE_TOY
+                                               : normal ? NOISE_STANDARD_NORMAL
+                                                        : NOISE_DEFAULT));
     if (toy)
         add_toy(c, toy);
     return m ? add_mixture(c, allocator, m) : FMATCH_OK;
@@ -148,11 +148,11 @@ static void add_hidden_layers(struct contents *c, const fmatch_mlp_config *confi
         width += (size_t)snprintf(c->widths + width, sizeof c->widths - width, "%s%d", comma,
                                   (int)config->hidden_widths[l]);
         name += (size_t)snprintf(c->activations + name, sizeof c->activations - name, "%s%s", comma,
-                                 model_activation_names.name[config->activations[l]]);
+                                 model_name(&model_activation_names, config->activations[l]));
         differ = differ || config->activations[l] != config->activation;
     }
     add_setting(c, SETTING_WIDTHS, c->widths);
-    add_setting(c, SETTING_ACTIVATION, model_activation_names.name[config->activation]);
+    add_setting(c, SETTING_ACTIVATION, model_name(&model_activation_names, config->activation));
     if (!differ)
         return;
     add_setting(c, SETTING_ACTIVATIONS, c->activations);
@@ -183,11 +183,11 @@ static void add_configuration(struct contents *c, const fmatch_mlp_config *confi
     add_later_numbers(c, config);
     add_path_settings(c, config->path);
     add_setting(c, SETTING_VERSION, c->number);
-    add_setting(c, SETTING_KIND, model_kind_names.name[0]);
+    add_setting(c, SETTING_KIND, model_name(&model_kind_names, 0));
     add_setting(c, SETTING_DIM, c->dim);
     add_hidden_layers(c, config);
-    add_setting(c, SETTING_PATH, model_path_names.name[config->path->kind]);
-    add_setting(c, SETTING_PREDICTION, model_prediction_names.name[config->prediction]);
+    add_setting(c, SETTING_PATH, model_name(&model_path_names, config->path->kind));
+    add_setting(c, SETTING_PREDICTION, model_name(&model_prediction_names, config->prediction));
     add_standardisation(c, config);
     snprintf(c->number, sizeof c->number, "%d", (int)c->version);
 }
