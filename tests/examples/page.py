@@ -1,6 +1,7 @@
 """The pictures of the visual introduction and its page: whole, self-contained, and alive."""
 
 import json
+import math
 import re
 import shutil
 import struct
@@ -297,12 +298,37 @@ def check_in_browser(page, profile):
         browser.close()
 
 
+IRREDUCIBLE_LOSS = 1.8367658345
+
+
+def summary_problems(path):
+    """What is wrong with summary.json."""
+    if not path.is_file():
+        return [f'there is no {path.name}']
+    summary = json.loads(path.read_text(encoding='utf-8'))
+    numbers = ['train_seconds', 'loss_last_1000', 'field_rmse', 'w1', 'w2', 'w1_midpoint']
+    checks = {
+        f'numbers for {", ".join(numbers)}': all(
+            isinstance(part.get(name), float) for name in numbers
+            for part in (summary, summary.get('recommended', {}))),
+        f'irreducible_loss {IRREDUCIBLE_LOSS}': math.isclose(
+            summary.get('irreducible_loss', 0), IRREDUCIBLE_LOSS, rel_tol=1e-8),
+        'a loss between 1.5 and 3': 1.5 < (summary.get('loss_last_1000') or 0) < 3,
+        '16 numbers in each path': all(len(summary.get(name, [])) == 16 for name in
+                                       ('path', 'path_published', 'path_exact')),
+        'the exact path to end at 1.50085': abs(
+            (summary.get('path_exact') or [0])[-1] - 1.500850) < 1e-4,
+    }
+    return [f'{wanted} expected in {summary}' for wanted, holds in checks.items() if not holds]
+
+
 def main():
     # A browser that is closing may still write into its profile.
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
-        out = Path(name) / 'out'
+        out = Path(name) / 'a' / 'out'
         result = subprocess.run([str(programs / 'visual_introduction'), '--steps', '300', '--out',
                                  str(out)], text=True, capture_output=True, check=False)
+        tap.check('the summary holds what is known', summary_problems(out / 'summary.json'))
         if 'built without cairo' in result.stdout:
             tap.skip('pictures and page', 'the examples were built without cairo')
             tap.done()
