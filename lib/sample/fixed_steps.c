@@ -5,6 +5,17 @@
 
 #include <string.h>
 
+/* A step of the grid. */
+struct step {
+    int64_t number;
+    double t, end;
+};
+
+static struct step step_of(const struct grid *grid, int64_t number)
+{
+    return (struct step){number, grid_time(grid, number), grid_time(grid, number + 1)};
+}
+
 /* What one thread needs to carry a block of rows. */
 struct lane {
     float *x, *stage; /* [rows, dim] */
@@ -54,12 +65,10 @@ static struct lane lane_in(const struct flow *f, int32_t number)
 }
 
 /* Where a stage of a step takes the field, row i of the tableau being the last one before it. */
-static double time_of_stage(const struct solver *solver, const struct grid *grid, int64_t step,
-                            int32_t stage)
+static double time_of_stage(const struct solver *solver, const struct step *step, int32_t stage)
 {
-    const double t = grid_time(grid, step), end = grid_time(grid, step + 1);
     const double c = stage > 0 ? solver_row(solver, stage)[0] : 0.0;
-    return c == 1.0 ? end : t + c * (end - t);
+    return c == 1.0 ? step->end : step->t + c * (step->end - step->t);
 }
 
 static bool is_reused(const struct solver *solver, int64_t step, int32_t stage)
@@ -72,10 +81,12 @@ int64_t fixed_steps_count_evaluations(const struct solver *solver, const struct 
 {
     const int64_t steps = grid->steps, stages = solver->stages;
     int64_t count = solver->reuses_slope ? steps + 1 : steps * stages;
-    for (int64_t step = 0; guidance->scale != 1.0 && step < steps; step++)
+    for (int64_t i = 0; guidance->scale != 1.0 && i < steps; i++) {
+        const struct step step = step_of(grid, i);
         for (int32_t stage = 0; stage < stages; stage++)
-            count += !is_reused(solver, step, stage) &&
-                     guidance_acts(guidance, time_of_stage(solver, grid, step, stage));
+            count += !is_reused(solver, i, stage) &&
+                     guidance_acts(guidance, time_of_stage(solver, &step, stage));
+    }
     return count;
 }
 
@@ -94,10 +105,11 @@ static fmatch_status bend(const struct flow *f, const struct lane *lane, int64_t
     return inpainting_pull(&f->inpainting, model, t, &lane->inpainted, x, v);
 }
 
-static fmatch_status evaluate_stage(const struct flow *f, struct lane *lane, int64_t step,
-                                    int32_t stage, const float *x, float *v)
+static fmatch_status evaluate_stage(const struct flow *f, struct lane *lane,
+                                    const struct step *step, int32_t stage, const float *x,
+                                    float *v)
 {
-    const double t = time_of_stage(f->solver, f->grid, step, stage);
+    const double t = time_of_stage(f->solver, step, stage);
     const int64_t cells = lane->rows.n * f->field.view.model->dim;
     for (int64_t i = 0; i < lane->rows.n; i++) {
         lane->t[i] = (float)t;
@@ -106,7 +118,7 @@ static fmatch_status evaluate_stage(const struct flow *f, struct lane *lane, int
     lane->rows.x = x;
     RETURN_IF_FAILED(field_evaluate(&f->field, &lane->rows, v));
     if (finite_all(cells, v))
-        return bend(f, lane, step, stage, t, x, v);
+        return bend(f, lane, step->number, stage, t, x, v);
     const int64_t i = finite_first_not(cells, v);
     return status_fail(
         FMATCH_ERROR_NOT_FINITE, "row %lld: velocity is %s at t = %s",
@@ -116,13 +128,14 @@ static fmatch_status evaluate_stage(const struct flow *f, struct lane *lane, int
 
 /* Adams and Bashforth's second step and on, with w = h / h of the step before:
  * x + h ((1 + w / 2) f - w / 2 f of the step before), in slopes of two places by turns. */
-static fmatch_status take_step_from_last(const struct flow *f, struct lane *lane, int64_t step)
+static fmatch_status take_step_from_last(const struct flow *f, struct lane *lane,
+                                         const struct step *step)
 {
     const fmatch_model *model = f->field.view.model;
-    const double t = grid_time(f->grid, step), h = grid_time(f->grid, step + 1) - t;
-    const double before = t - grid_time(f->grid, step - 1);
+    const double h = step->end - step->t;
+    const double before = step->t - grid_time(f->grid, step->number - 1);
     const double w = before != 0.0 ? h / before : 0.0;
-    float *const slopes[] = {lane->slope[step % 2], lane->slope[1 - step % 2]};
+    float *const slopes[] = {lane->slope[step->number % 2], lane->slope[1 - step->number % 2]};
     const double weights[] = {1.0 + 0.5 * w, -0.5 * w};
     RETURN_IF_FAILED(evaluate_stage(f, lane, step, 0, lane->x, slopes[0]));
     solver_combine(model->context->kernels, lane->rows.n * model->dim, lane->x, h, 2, weights,
@@ -131,8 +144,8 @@ static fmatch_status take_step_from_last(const struct flow *f, struct lane *lane
 }
 
 /* To the stage after the first, and then to the step, whose first part is the same. */
-static void add_noise(const struct flow *f, const struct lane *lane, int64_t step, int32_t part,
-                      float *x)
+static void add_noise(const struct flow *f, const struct lane *lane, const struct step *step,
+                      int32_t part, float *x)
 {
     const fmatch_model *model = f->field.view.model;
     const struct vector_kernels *kernels = model->context->kernels;
@@ -140,27 +153,26 @@ static void add_noise(const struct flow *f, const struct lane *lane, int64_t ste
     const int64_t n = lane->rows.n;
     const bool drawn = part == 0 && x == lane->x && f->solver->stages > 1;
     if (!drawn) {
-        const struct stochastic_part of = {.step = step,
+        const struct stochastic_part of = {.step = step->number,
                                            .part = part,
                                            .dim = model->dim,
                                            .first_row = f->passage.first_row + lane->first,
                                            .n = n};
         stochastic_draw(f->stochastic, &stream, &of, lane->noise);
-        inpainting_mute(&f->inpainting, model->dim, grid_time(f->grid, step), &lane->inpainted,
-                        lane->noise);
+        inpainting_mute(&f->inpainting, model->dim, step->t, &lane->inpainted, lane->noise);
     }
     kernels->add(n * model->dim, lane->noise, x);
 }
 
-static fmatch_status take_step(const struct flow *f, struct lane *lane, int64_t step)
+static fmatch_status take_step(const struct flow *f, struct lane *lane, const struct step *step)
 {
     const struct solver *solver = f->solver;
     const struct vector_kernels *kernels = f->field.view.model->context->kernels;
     const int64_t cells = lane->rows.n * f->field.view.model->dim;
-    const double h = grid_time(f->grid, step + 1) - grid_time(f->grid, step);
-    if (is_reused(solver, step, 1))
+    const double h = step->end - step->t;
+    if (is_reused(solver, step->number, 1))
         return take_step_from_last(f, lane, step);
-    const int32_t parts = stochastic_parts(f->stochastic, step);
+    const int32_t parts = stochastic_parts(f->stochastic, step->number);
     for (int32_t i = 0; i < solver->stages; i++) {
         if (i > 0)
             solver_combine(kernels, cells, lane->x, h, i, solver_row(solver, i) + 1, lane->slope,
@@ -177,12 +189,12 @@ static fmatch_status take_step(const struct flow *f, struct lane *lane, int64_t 
     return FMATCH_OK;
 }
 
-static void keep_step(const struct flow *f, const struct lane *lane, int64_t step)
+static void keep_time(const struct flow *f, const struct lane *lane, int64_t time)
 {
     const struct passage *p = &f->passage;
     const int32_t dim = f->field.view.model->dim;
     if (p->trajectory)
-        memcpy(p->trajectory + (step * p->n + lane->first) * dim, lane->x,
+        memcpy(p->trajectory + (time * p->n + lane->first) * dim, lane->x,
                (size_t)(lane->rows.n * dim) * sizeof *lane->x);
 }
 
@@ -218,12 +230,12 @@ static fmatch_status integrate_block(void *user, int32_t number, int64_t first, 
                                               .known = p->known ? p->known + first * dim : NULL,
                                               .mask = p->mask ? p->mask + first * dim : NULL};
     RETURN_IF_FAILED(flow_begin_rows(f, first, rows, lane.x));
-    keep_step(f, &lane, 0);
-    for (int64_t step = 0; step < f->grid->steps; step++) {
-        RETURN_IF_FAILED(take_step(f, &lane, step));
-        inpainting_finish(&f->inpainting, dim, grid_time(f->grid, step + 1), &lane.inpainted,
-                          lane.x);
-        keep_step(f, &lane, step + 1);
+    keep_time(f, &lane, 0);
+    for (int64_t i = 0; i < f->grid->steps; i++) {
+        const struct step step = step_of(f->grid, i);
+        RETURN_IF_FAILED(take_step(f, &lane, &step));
+        inpainting_finish(&f->inpainting, dim, step.end, &lane.inpainted, lane.x);
+        keep_time(f, &lane, i + 1);
     }
     return end_block(f, &lane);
 }
