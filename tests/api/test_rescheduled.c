@@ -236,6 +236,29 @@ static void a_network_of_any_path_becomes_that_of_any_other(void **state)
     }
 }
 
+/* Where the formulas are 0 / 0: at the start of a path that does not move there, and at the end. */
+static void the_ends_are_limits(void **state)
+{
+    static const float times[] = {0, 1e-6f, 0.9999999f, 1};
+    for (size_t f = 0; f < COUNT(forms) * COUNT(times); f++) {
+        const struct form *from = &forms[f / COUNT(times)];
+        const float t = times[f % COUNT(times)];
+        if (from->end < 1 || from->exponent == 0.5)
+            continue; /* whose velocity is infinite at an end, and that of 1e-5 inside in its place
+                       */
+        fmatch_model *original = make_gaussian(context_of(state), from, true);
+        fmatch_model *model = make_rescheduled(original, &forms[0]);
+        const struct times s = times_of(&forms[0], (double)t);
+        const float x = (float)(5 - s.sigma + 0.5 * hypot(s.alpha * 0.1, s.sigma * 0.5));
+        float seen;
+        expect_ok(fmatch_model_evaluate(model, 1, &x, &t, NULL, &seen));
+        expect_close((double)seen, field_at(&narrow, 1, wide, 5, s, (double)x).velocity, 3e-4,
+                     "%s to linear at %.9g", from->name, (double)t);
+        fmatch_model_destroy(&model);
+        fmatch_model_destroy(&original);
+    }
+}
+
 /* ---- the flow ---- */
 
 static void integrate(const fmatch_model *model, double start, double end, int64_t n,
@@ -333,6 +356,26 @@ static void the_flow_of_a_mixture_ends_at_the_same_points(void **state)
         for (size_t i = 0; i < COUNT(points); i++)
             expect_close((double)x[i], (double)y[i], 3e-5, "%s: from %g", forms[f].name,
                          (double)points[i]);
+        fmatch_model_destroy(&model);
+    }
+    fmatch_model_destroy(&original);
+}
+
+/* From N(4, 0.5^2) to N(5, 0.1^2) the flow is linear, also at times with less data than VP has at
+ * its start. To linear VP it lacks what an infinite rate would add at the end. */
+static void a_flow_that_leaves_vp_begins_in_the_noise(void **state)
+{
+    static const float x0[] = {3, 4, 5};
+    fmatch_model *original = make_gaussian(context_of(state), &forms[4], true);
+    for (size_t f = 0; f < COUNT(forms); f++) {
+        if (forms[f].exponent == 0.5 || forms[f].end < 1)
+            continue;
+        fmatch_model *model = make_rescheduled(original, &forms[f]);
+        float x[COUNT(x0)];
+        integrate(model, 0, 1, COUNT(x0), x0, x);
+        for (size_t i = 0; i < COUNT(x0); i++)
+            expect_close((double)x[i], 5 + ((double)x0[i] - 4) / 5, 2e-5, "%s: from %g",
+                         forms[f].name, (double)x0[i]);
         fmatch_model_destroy(&model);
     }
     fmatch_model_destroy(&original);
@@ -569,6 +612,20 @@ static float value_at(const fmatch_model *model, float x, float t)
     return v[1];
 }
 
+/* t^2 begins with rates of 0, where the velocity is asked about 1e-4 later; t does not. */
+static void the_start_of_a_path_that_stands_still(void **state)
+{
+    for (size_t f = 0; f < 2; f++) {
+        fmatch_model *original = make_random(context_of(state), &forms[f]);
+        fmatch_model *model = make_rescheduled(original, &forms[6]);
+        const float begin = value_at(model, 0.3f, 0), later = value_at(model, 0.3f, 1e-4f);
+        expect_that((begin == later) == (forms[f].exponent > 0), "%s: %.9g and %.9g", forms[f].name,
+                    (double)begin, (double)later);
+        fmatch_model_destroy(&model);
+        fmatch_model_destroy(&original);
+    }
+}
+
 static void it_follows_the_parameters_of_the_original(void **state)
 {
     fmatch_model *original = make_random(context_of(state), &forms[6]), *copy;
@@ -757,8 +814,10 @@ int main(void)
         world_test(the_closed_form_becomes_that_of_the_other_path),
         world_test(the_ends_of_a_path_that_begins_in_the_data),
         world_test(a_network_of_any_path_becomes_that_of_any_other),
+        world_test(the_ends_are_limits),
         world_test(any_flow_is_carried_over),
         world_test(the_flow_of_a_mixture_ends_at_the_same_points),
+        world_test(a_flow_that_leaves_vp_begins_in_the_noise),
         world_test(a_callback_ends_where_it_must),
         world_test(divergence_and_score_are_those_of_the_new_path),
         world_test(each_probe_sees_the_new_field),
@@ -766,6 +825,7 @@ int main(void)
         world_test(stochastic_sampling_keeps_the_distribution),
         world_test(given_coordinates_follow_the_new_path),
         world_test(guidance_reaches_the_original),
+        world_test(the_start_of_a_path_that_stands_still),
         world_test(it_follows_the_parameters_of_the_original),
         world_test(twice_is_once),
         world_test(a_row_has_the_same_bits_in_any_batch),
