@@ -280,9 +280,9 @@ FMATCH_API FMATCH_WARN_UNUSED fmatch_status fmatch_model_create_closed_form(
  *   v(x, r) = (s' / s) (x - c) + s t' u(c + (x - c) / s, t),
  *
  * derivatives being with respect to r, and c the mean of a model that standardises, else 0: Lipman
- * et al. 2024, "Flow matching guide and code", section 4.6. It has no parameters of its own and
- * cannot be trained or saved; training the original changes it too. Twice rescheduled is once, to
- * the last path.
+ * et al. 2024, "Flow matching guide and code", on changing a scheduler after training. It has no
+ * parameters of its own and cannot be trained or saved; training the original changes it too. Twice
+ * rescheduled is once, to the last path.
  *
  * The flow ends at the same points as the original's, exactly so between paths with alpha(0) = 0.
  * A variance-preserving path begins with alpha(0) = 0.0066 of the data in its noise. Every sampler

@@ -1,8 +1,8 @@
 /* With rho = alpha / sigma, t = rho_from^-1(rho_to(r)): there both paths have noise and data in the
  * same ratio, so that x_r = s x_t with s = alpha_to / alpha_from = sigma_to / sigma_from. With D =
  * alpha' sigma - sigma' alpha, dt / dr = D_to / (D_from s^2): Lipman et al. 2024, "Flow matching
- * guide and code", section 4.6, whose formulas are 0 / 0 at the end. Of alpha and sigma the larger
- * one is divided by, which is never 0. */
+ * guide and code", on changing a scheduler after training, whose formulas are 0 / 0 at the end. Of
+ * alpha and sigma the larger one is divided by, which is never 0. */
 #include "path/rescheduling.h"
 
 #include "base/status.h"
