@@ -920,6 +920,14 @@ class model : public detail::owner<fmatch_model, fmatch_model_destroy>
         return made;
     }
 
+    /** Another model's velocity, moved to the path of another schedule. */
+    static model rescheduled(const model &original, const fmatch_path_config &path)
+    {
+        model made;
+        detail::check(fmatch_model_create_rescheduled(made.out(), original.get(), &path));
+        return made;
+    }
+
     /** From N(0, I). The function lives as long as anything that evaluates the model. */
     static model callback(const context &parent, std::int32_t dim, velocity_function velocity)
     {

@@ -272,6 +272,38 @@ FMATCH_API FMATCH_WARN_UNUSED fmatch_status fmatch_model_create_closed_form(
     fmatch_model **model, fmatch_context *context, const fmatch_source *target);
 
 /**
+ * Create a model whose velocity is that of another one moved to the path of another schedule: the
+ * same pairs of noise and data, at other times and scales, without training. Where both paths have
+ * noise and data in the same ratio, at times r of the new and t of the old path, a point of the
+ * new one is s = alpha(r) / alpha(t) = sigma(r) / sigma(t) times one of the old, and
+ *
+ *   v(x, r) = (s' / s) (x - c) + s t' u(c + (x - c) / s, t),
+ *
+ * derivatives being with respect to r, and c the mean of a model that standardises, else 0: Lipman
+ * et al. 2024, "Flow matching guide and code", on changing a scheduler after training. It has no
+ * parameters of its own and cannot be trained or saved; training the original changes it too. Twice
+ * rescheduled is once, to the last path.
+ *
+ * The flow ends at the same points as the original's, exactly so between paths with alpha(0) = 0.
+ * A variance-preserving path begins with alpha(0) = 0.0066 of the data in its noise. Every sampler
+ * begins with noise alone, so that a flow on a path that is rescheduled to it has the bias of a
+ * model trained there; one that is rescheduled from it begins with what the original says of the
+ * data at t = 0, and loses that bias.
+ *
+ * @param model     written: the new handle, owned by the caller; NULL on failure.
+ * @param original  any; kept. One without a path of its own counts as on the linear one.
+ * @param config    the new path; NULL: linear. A schedule by callback of either model is inverted
+ * by bisection, 60 calls for each time that is asked about.
+ *
+ * @return FMATCH_OK · FMATCH_ERROR_ARGUMENT · FMATCH_ERROR_STRUCT_SIZE · FMATCH_ERROR_UNSUPPORTED
+ * (a path with noise of its own, or whose sigma is not 0 at t = 1) · FMATCH_ERROR_NOT_FINITE ·
+ * FMATCH_ERROR_CALLBACK · FMATCH_ERROR_NO_MEMORY. On failure a user's schedule has been destroyed,
+ * unless it could not be read.
+ */
+FMATCH_API FMATCH_WARN_UNUSED fmatch_status fmatch_model_create_rescheduled(
+    fmatch_model **model, const fmatch_model *original, const fmatch_path_config *config);
+
+/**
  * Create an independent model with the same configuration and the present parameters.
  *
  * @param copy   written: the new handle, owned by the caller; NULL on failure.

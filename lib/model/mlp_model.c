@@ -150,6 +150,8 @@ const struct mlp *mlp_model_network(const fmatch_model *model)
 
 struct mlp_model_units mlp_model_units_of(const fmatch_model *model)
 {
+    if (model->original)
+        model = model->original;
     const struct mlp_model *m = (const struct mlp_model *)model;
     return model->kind == &mlp_kind ? (struct mlp_model_units){m->mean, m->scale}
                                     : (struct mlp_model_units){NULL, NULL};

@@ -85,7 +85,8 @@ int32_t fmatch_model_count_classes(const fmatch_model *model)
 void model_view_begin(struct model_view *view)
 {
     /* Taking a snapshot counts its readers, which the model's user does not see as a change. */
-    struct parameter_store *store = (struct parameter_store *)&view->model->store;
+    const fmatch_model *model = view->model->original ? view->model->original : view->model;
+    struct parameter_store *store = (struct parameter_store *)&model->store;
     view->snapshot = atomic_load(&store->current) ? parameter_store_acquire(store) : NULL;
 }
 

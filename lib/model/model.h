@@ -53,6 +53,7 @@ struct fmatch_model {
     int32_t prediction;                    /* what the network's output is */
     const struct parameter_layout *layout; /* of no tensors for a model without parameters */
     struct parameter_store store;
+    fmatch_model *original; /* that a rescheduled model reads; NULL for other models */
 };
 
 /* Allocate the struct of a kind, `size` bytes that begin with a fmatch_model; it holds context and

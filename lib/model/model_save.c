@@ -217,8 +217,9 @@ fmatch_status fmatch_model_save(const fmatch_model *model, const char *path)
     CHECK_NOT_NULL(model);
     CHECK_NOT_NULL(path);
     if (!mlp_model_network(model))
-        return status_fail(FMATCH_ERROR_UNSUPPORTED,
-                           "model has no parameters; there is nothing to save");
+        return status_fail(FMATCH_ERROR_UNSUPPORTED, "model has no parameters%s",
+                           model->original ? " of its own; save the one that was rescheduled"
+                                           : "; there is nothing to save");
     const fmatch_allocator *allocator = &model->context->allocator;
     struct contents *c = allocation_create(allocator, 1, sizeof *c);
     if (!c)

@@ -62,16 +62,14 @@ static fmatch_status turn_rows(const fmatch_model *model, int64_t n, const float
 {
     const fmatch_allocator *allocator = &model->context->allocator;
     const int32_t dim = model->dim;
-    fmatch_mlp_config config = {0};
-    if (mlp_model_network(model))
-        mlp_model_describe(model, &config);
+    const float *mean = mlp_model_units_of(model).mean;
     double *noise = allocation_create(allocator, 2 * (int64_t)dim, sizeof *noise);
     if (!noise)
         return status_no_memory(2 * (size_t)dim * sizeof *noise);
     model->noise->kind->moments(model->noise, noise, noise + dim);
     fmatch_status status = FMATCH_OK;
     for (int64_t i = 0; i < n && status == FMATCH_OK; i++)
-        status = turn_row(model, config.data_mean, noise, x + i * dim, t[i], v + i * dim);
+        status = turn_row(model, mean, noise, x + i * dim, t[i], v + i * dim);
     allocation_destroy(allocator, noise);
     return status == FMATCH_OK ? status_check_finite("score", 0, n, dim, v) : status;
 }

@@ -258,6 +258,11 @@ static fmatch_status schedules_at(const struct path *path, int32_t n, const doub
     return FMATCH_OK;
 }
 
+fmatch_status path_schedule_at(const struct path *path, double t, struct schedule *s)
+{
+    return schedules_at(path, 1, &t, s);
+}
+
 static void put_schedule(const struct schedule *at, const struct schedule *near,
                          struct path_schedules *s, int32_t i)
 {
@@ -560,6 +565,18 @@ static fmatch_status bisect_ratio(const struct path *path, double ratio, double 
     return FMATCH_OK;
 }
 
+fmatch_status path_time_of_ratio(const struct path *path, double ratio, double *t)
+{
+    const struct schedule_kind *kind = schedule_kind_get(path->config.kind);
+    if (ratio == 0.0 || isinf(ratio))
+        *t = ratio == 0.0 ? 0.0 : 1.0;
+    else if (kind)
+        *t = kind->inverse_ratio(&path->config, ratio);
+    else
+        return bisect_ratio(path, ratio, t);
+    return FMATCH_OK;
+}
+
 fmatch_status fmatch_path_evaluate_inverse_ratio(const fmatch_path_config *config, int64_t n,
                                                  const double *ratio, double *t)
 {
@@ -572,15 +589,8 @@ fmatch_status fmatch_path_evaluate_inverse_ratio(const fmatch_path_config *confi
     CHECK_NOT_NULL(ratio);
     CHECK_NOT_NULL(t);
     RETURN_IF_FAILED(check_doubles("ratio", n, ratio, HUGE_VAL));
-    const struct schedule_kind *kind = schedule_kind_get(path.config.kind);
-    for (int64_t i = 0; i < n; i++) {
-        if (ratio[i] == 0.0 || isinf(ratio[i]))
-            t[i] = ratio[i] == 0.0 ? 0.0 : 1.0;
-        else if (kind)
-            t[i] = kind->inverse_ratio(&path.config, ratio[i]);
-        else
-            RETURN_IF_FAILED(bisect_ratio(&path, ratio[i], t + i));
-    }
+    for (int64_t i = 0; i < n; i++)
+        RETURN_IF_FAILED(path_time_of_ratio(&path, ratio[i], t + i));
     return FMATCH_OK;
 }
 

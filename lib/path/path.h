@@ -70,6 +70,12 @@ struct path_schedules {
 fmatch_status path_schedules_at(const struct path *path, int32_t n, const float *t,
                                 struct path_schedules *s);
 
+/* The same at one time in [0, 1], in doubles. */
+fmatch_status path_schedule_at(const struct path *path, double t, struct schedule *s);
+
+/* The time at which alpha / sigma is `ratio`, which may be infinite: 0 or 1 where it is never. */
+fmatch_status path_time_of_ratio(const struct path *path, double ratio, double *t);
+
 /* Weights [n] that make the squared error of a prediction that of the velocity it means. Fails only
  * as a user's schedule does. */
 fmatch_status path_velocity_weights(const struct path *path, int32_t prediction, int64_t n,

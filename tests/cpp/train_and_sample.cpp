@@ -138,6 +138,17 @@ void the_density_along_the_flow_is_the_mixtures()
         expect_close("score", score[i], v[i] - 2 * drawn.x[i], 1e-4);
         expect_close("divergence by a probe", probed[i], divergence[i], 1e-9);
     }
+    /* a cosine path has noise and data alike at t = 1/2, as the linear one, at sqrt(2) times x */
+    flowmatch::path_config cosine;
+    cosine.kind = FMATCH_PATH_COSINE;
+    const double root = std::sqrt(2.0);
+    std::vector<float> larger = drawn.x;
+    for (std::size_t i = 0; i < 20; i++)
+        larger[i] *= static_cast<float>(root);
+    const std::vector<float> moved =
+        flowmatch::model::rescheduled(exact, cosine).evaluate_score(larger, half);
+    for (std::size_t i = 0; i < 20; i++)
+        expect_close("score on another schedule", moved[i], score[i] / root, 1e-4);
 }
 
 void training_reaches_the_exact_loss()

@@ -13,7 +13,7 @@ enum { ROWS = 300, STEPS = 5 };
 struct outcome {
     float drawn[ROWS], trajectory[(STEPS + 1) * ROWS], integrated[ROWS], exact[ROWS], csv[ROWS];
     float adapted[2 * ROWS];
-    float noisy[ROWS], inpainted[ROWS];
+    float noisy[ROWS], inpainted[ROWS], moved[ROWS];
     float parameters[200], noise_moments[2], callback_rows[ROWS], from_file[ROWS];
     double losses[8], evaluated, batch_loss, w1, w2, energy, floor;
 };
@@ -22,7 +22,7 @@ struct outcome {
 struct holdings {
     fmatch_context *context;
     fmatch_source *mixture, *array, *callback, *file, *noise;
-    fmatch_model *model, *copy, *exact, *field, *stored, *loaded;
+    fmatch_model *model, *copy, *exact, *field, *stored, *loaded, *moved, *moved_copy;
     fmatch_optimizer *adam, *sgd;
     fmatch_trainer *trainer, *second;
     fmatch_sampler *sampler, *adaptive, *noisy;
@@ -38,6 +38,8 @@ static void give_up(struct holdings *h)
     fmatch_optimizer_destroy(&h->sgd);
     fmatch_optimizer_destroy(&h->adam);
     fmatch_model_destroy(&h->loaded);
+    fmatch_model_destroy(&h->moved_copy);
+    fmatch_model_destroy(&h->moved);
     fmatch_model_destroy(&h->stored);
     fmatch_model_destroy(&h->field);
     fmatch_model_destroy(&h->exact);
@@ -172,6 +174,7 @@ static bool make_models(struct attempt *attempt, struct holdings *h, struct outc
     static const float mean[] = {0.25f}, std[] = {1.25f};
     const fmatch_velocity_callbacks callbacks = {
         sizeof callbacks, 0, linear_field, count_destroy, NULL, 0, 0, NULL};
+    const fmatch_path_config cosine = {.struct_size = sizeof cosine, .kind = FMATCH_PATH_COSINE};
     fmatch_mlp_config config;
     fmatch_mlp_config_init(&config);
     config.dim = 1;
@@ -192,6 +195,9 @@ static bool make_models(struct attempt *attempt, struct holdings *h, struct outc
     static const float nine[9] = {0.1f, 0.2f, 0.3f, 0.4f, 0.5f, 0.6f, 0.7f, 0.8f, 0.9f};
     TRY(fmatch_model_set_tensor(h->model, "net.2.bias", 9, nine));
     TRY(fmatch_model_create_copy(&h->copy, h->model));
+    CREATE(h->moved, fmatch_model_create_rescheduled, h->exact, &cosine);
+    TRY(fmatch_model_create_copy(&h->moved_copy, h->moved));
+    TRY(fmatch_model_evaluate(h->moved_copy, ROWS, x, t, NULL, o->moved));
     return true;
 }
 
@@ -559,7 +565,8 @@ static void sampling_allocates_nothing_after_its_first_call(void **state)
     static float x[1000], trajectory[8 * 1000];
     fmatch_source *target = make_post_target(world->context);
     fmatch_model *models[] = {make_mlp(world->context, 1, 2, 64, FMATCH_ACTIVATION_GELU, 1),
-                              make_closed_form(world->context, target)};
+                              make_closed_form(world->context, target), NULL};
+    expect_ok(fmatch_model_create_rescheduled(&models[2], models[0], NULL));
     for (size_t m = 0; m < COUNT(models); m++)
         for (int32_t solver = FMATCH_SOLVER_EULER; solver <= FMATCH_SOLVER_TSITOURAS; solver++) {
             fmatch_sampler *sampler = make_sampler(models[m], solver, 7, 0, 1);
@@ -576,6 +583,7 @@ static void sampling_allocates_nothing_after_its_first_call(void **state)
         }
     fmatch_model_destroy(&models[0]);
     fmatch_model_destroy(&models[1]);
+    fmatch_model_destroy(&models[2]);
     fmatch_source_destroy(&target);
 }
 

@@ -226,6 +226,31 @@ def test_copy_is_independent(network):
     assert shared.evaluate([1.0], 0)[0, 0] == 2
 
 
+def test_rescheduled_is_the_field_of_the_other_path(target):
+    """At 1/2 the cosine path has noise and data alike, as the linear one, at sqrt(2) times its x;
+    there that scale s is largest, and dt/dr = (pi / 2) / s^2."""
+    linear = fm.Model.closed_form(target)
+    cosine = linear.rescheduled(fm.Path('cosine'))
+    x = np.linspace(-2, 2, 9)[:, None]
+    pace = np.pi / 4
+    np.testing.assert_allclose(cosine.evaluate(np.sqrt(2) * x, 0.5),
+                               np.sqrt(2) * pace * linear.evaluate(x, 0.5), atol=2e-6)
+    np.testing.assert_allclose(cosine.divergence(np.sqrt(2) * x, 0.5).divergence,
+                               pace * linear.divergence(x, 0.5).divergence, atol=1e-5)
+
+
+def test_rescheduled_keeps_what_it_needs(network):
+    def growing(t):
+        return t, 1 - t, np.ones_like(t), -np.ones_like(t)
+
+    x, wanted = np.linspace(-1, 1, 5)[:, None], network.copy()
+    model = network.copy().rescheduled(fm.Path('callback', schedule=growing)).copy()
+    assert not model.parameters
+    np.testing.assert_allclose(model.evaluate(x, 0.3), wanted.evaluate(x, 0.3), atol=1e-6)
+    with pytest.raises(fm.UnsupportedError, match='noise of its own'):
+        network.rescheduled(fm.Path('linear', noise=0.1))
+
+
 def test_save_and_load_keep_every_bit(tmp_path):
     model = fm.Model.mlp(2, hidden_widths=[9, 8], activation='silu', seed=6, data_mean=[1, 2],
                          data_std=[3, 4])

@@ -440,6 +440,7 @@ FUNCTIONS: Dict[str, List[Any]] = {
     'fmatch_model_create_closed_form': [STATUS, NEW_HANDLE, HANDLE, HANDLE],
     'fmatch_model_create_copy': [STATUS, NEW_HANDLE, HANDLE],
     'fmatch_model_create_mlp': [STATUS, NEW_HANDLE, HANDLE, POINTER(MlpConfig)],
+    'fmatch_model_create_rescheduled': [STATUS, NEW_HANDLE, HANDLE, POINTER(PathConfig)],
     'fmatch_model_destroy': [None, NEW_HANDLE],
     'fmatch_model_evaluate': [STATUS, HANDLE, c_int64, FLOATS, FLOATS, FLOATS, FLOATS],
     'fmatch_model_evaluate_density': [STATUS, HANDLE, c_int64, FLOATS, FLOATS, DOUBLES],

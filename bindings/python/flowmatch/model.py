@@ -272,6 +272,18 @@ class Model(Handle):
         """An independent model with the same configuration and the present parameters."""
         return Model(library.fmatch_model_create_copy, self._address, kept=self._kept)
 
+    def rescheduled(self, path: Optional[Path] = None) -> 'Model':
+        """This model's velocity moved to the path of another schedule, without training.
+
+        Its flow ends at the same points, with other solver errors on the way. It has no parameters
+        of its own, and follows when this model is trained.
+
+        Args:
+            path: linear where not given; without noise of its own.
+        """
+        return Model(library.fmatch_model_create_rescheduled, self._address, pointer_of(path),
+                     kept=(*self._kept, *kept_of(path)))
+
     @property
     def dim(self) -> int:
         """Columns of x."""
