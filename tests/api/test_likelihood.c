@@ -131,7 +131,7 @@ static void each_solver_has_its_order(void **state)
     float x[ROWS * 2];
     double seen[ROWS];
     fill_scattered(x, ROWS * 2, -1.5, 1.5, 1);
-    static const double orders[] = {1, 2, 2, 4, 3, 4};
+    static const double orders[] = {1, 2, 2, 4, 3, 4, 2};
     for (int32_t solver = 0; solver < (int32_t)COUNT(orders); solver++) {
         double error[2] = {0};
         for (int fine = 0; fine < 2; fine++) {
@@ -524,8 +524,6 @@ static void settings_out_of_range_are_named(void **state)
         fmatch_likelihood_config config;
     } wrong[] = {{"config->solver", config_with(-1, 5, 1)},
                  {"config->solver", config_with(99, 5, 1)},
-                 {"config->solver", config_with(FMATCH_SOLVER_ADAMS_BASHFORTH, 5, 1)},
-                 {"config->solver", config_with(FMATCH_SOLVER_DORMAND_PRINCE, 5, 1)},
                  {"config->steps", config_with(0, 0, 1)},
                  {"config->steps", config_with(0, ((int64_t)1 << 24) + 1, 1)},
                  {"config->t", config_with(0, 5, 0)},
@@ -533,8 +531,8 @@ static void settings_out_of_range_are_named(void **state)
                  {"config->t", config_with(0, 5, NAN)},
                  {"config->divergence->method", config_with(0, 5, 1)},
                  {"config->base->log_density", config_with(0, 5, 1)}};
-    wrong[9].config.divergence = &d;
-    wrong[10].config.base = &none;
+    wrong[7].config.divergence = &d;
+    wrong[8].config.base = &none;
     for (size_t i = 0; i < COUNT(wrong); i++) {
         expect_status(
             fmatch_likelihood_evaluate(model, &wrong[i].config, 1, x, NULL, 0, &seen, NULL, NULL),
@@ -615,7 +613,7 @@ static void allocations_may_fail(void **state)
         }
         world->ledger.fail_at = 0;
         expect_ok(status);
-        assert_int_equal(failures, 2);
+        assert_int_equal(failures, 1);
     }
     fmatch_model_destroy(&model);
 }
