@@ -73,7 +73,7 @@ static fmatch_status read_config(struct density *d, const fmatch_likelihood_conf
     if (config)
         RETURN_IF_FAILED(configuration_read(&c, sizeof c, sizeof c, config, "config"));
     CHECK_RANGE("config->solver", c.solver, FMATCH_SOLVER_EULER, FMATCH_SOLVER_TSITOURAS);
-    CHECK_RANGE("config->steps_max", c.steps_max, 0, INT32_MAX);
+    CHECK_RANGE("config->steps_max", c.steps_max, 0, STEP_TRIES_MAX);
     RETURN_IF_FAILED(configuration_check_double("config->t", c.t, times));
     RETURN_IF_FAILED(configuration_check_flags("config->flags", c.flags));
     const fmatch_sampler_config way = {.steps = c.steps,
@@ -397,12 +397,13 @@ static fmatch_status run(struct density *d)
     const int64_t lanes = d->base.log_density && !adaptive ? 1 : model_blocks_lanes(model, n);
     f->lane_rows = n < most ? n : most;
     f->lane_size = (adaptive ? adaptive_lane_size : lane_size)(f, f->lane_rows);
-    const int64_t floats = lanes * f->lane_size + (adaptive ? 2 * lay_out_rows(f, NULL) : 0);
+    const int64_t of_lanes = lanes * f->lane_size;
+    const int64_t floats = of_lanes + (adaptive ? 2 * lay_out_rows(f, NULL) : 0);
     f->room = allocation_create(allocator, floats, sizeof *f->room);
     if (!f->room)
         return status_no_memory((size_t)floats * sizeof *f->room);
     if (adaptive)
-        lay_out_rows(f, (double *)(void *)(f->room + lanes * f->lane_size));
+        lay_out_rows(f, (double *)(void *)(f->room + of_lanes));
     model_view_begin(&f->field.view);
     const fmatch_status status = (adaptive ? follow_all : carry_all)(d);
     model_view_end(&f->field.view);
@@ -410,16 +411,27 @@ static fmatch_status run(struct density *d)
     return status;
 }
 
-static fmatch_status check_rows(const struct density *d)
+/* At x, which is where rows begin or where they end up. */
+static fmatch_status evaluate(const fmatch_model *model, const fmatch_likelihood_config *config,
+                              const float *x, const struct passage *p, double *log_density)
 {
-    const fmatch_model *model = d->flow.field.view.model;
-    const struct passage *p = &d->flow.passage;
-    const double *log_density = d->log_density;
-    CHECK_RANGE("n", p->n, 0, SOURCE_ROWS_MAX / model->dim);
-    CHECK_RANGE("first_row", p->first_probe, 0, SOURCE_ROWS_MAX - p->n);
-    if (p->n > 0)
-        CHECK_NOT_NULL(log_density);
-    return condition_check(&model->condition, "condition", p->n, p->condition);
+    status_begin();
+    CHECK_NOT_NULL(model);
+    struct density d = {.flow = {.field = {.view = {.model = model}}, .passage = *p},
+                        .drawn = !p->x_start,
+                        .log_density = log_density};
+    const int64_t n = p->n, first_row = p->first_probe;
+    RETURN_IF_FAILED(read_config(&d, config));
+    CHECK_RANGE("n", n, 0, SOURCE_ROWS_MAX / model->dim);
+    CHECK_RANGE("first_row", first_row, 0, SOURCE_ROWS_MAX - n);
+    RETURN_IF_FAILED(condition_check(&model->condition, "condition", n, p->condition));
+    if (n == 0)
+        return FMATCH_OK;
+    CHECK_NOT_NULL(log_density);
+    CHECK_NOT_NULL(x);
+    if (p->x_start)
+        RETURN_IF_FAILED(status_check_finite("x", 0, n, model->dim, x));
+    return run(&d);
 }
 
 fmatch_status fmatch_likelihood_evaluate(const fmatch_model *model,
@@ -427,23 +439,13 @@ fmatch_status fmatch_likelihood_evaluate(const fmatch_model *model,
                                          const float *x, const float *condition, int64_t first_row,
                                          double *log_density, double *standard_error, float *x0)
 {
-    status_begin();
-    CHECK_NOT_NULL(model);
-    struct density d = {.flow = {.field = {.view = {.model = model}},
-                                 .passage = {.x_start = x,
-                                             .n = n,
-                                             .condition = condition,
-                                             .x_end = x0,
-                                             .first_probe = first_row,
-                                             .standard_error = standard_error}},
-                        .log_density = log_density};
-    RETURN_IF_FAILED(read_config(&d, config));
-    RETURN_IF_FAILED(check_rows(&d));
-    if (n == 0)
-        return FMATCH_OK;
-    CHECK_NOT_NULL(x);
-    RETURN_IF_FAILED(status_check_finite("x", 0, n, model->dim, x));
-    return run(&d);
+    const struct passage p = {.x_start = x,
+                              .n = n,
+                              .condition = condition,
+                              .x_end = x0,
+                              .first_probe = first_row,
+                              .standard_error = standard_error};
+    return evaluate(model, config, x, &p, log_density);
 }
 
 fmatch_status fmatch_likelihood_draw(const fmatch_model *model,
@@ -451,22 +453,12 @@ fmatch_status fmatch_likelihood_draw(const fmatch_model *model,
                                      int64_t first_row, int64_t n, const float *condition, float *x,
                                      double *log_density, double *standard_error)
 {
-    status_begin();
-    CHECK_NOT_NULL(model);
-    struct density d = {.flow = {.field = {.view = {.model = model}},
-                                 .passage = {.seed = seed,
-                                             .first_row = first_row,
-                                             .n = n,
-                                             .condition = condition,
-                                             .x_end = x,
-                                             .first_probe = first_row,
-                                             .standard_error = standard_error}},
-                        .drawn = true,
-                        .log_density = log_density};
-    RETURN_IF_FAILED(read_config(&d, config));
-    RETURN_IF_FAILED(check_rows(&d));
-    if (n == 0)
-        return FMATCH_OK;
-    CHECK_NOT_NULL(x);
-    return run(&d);
+    const struct passage p = {.seed = seed,
+                              .first_row = first_row,
+                              .n = n,
+                              .condition = condition,
+                              .x_end = x,
+                              .first_probe = first_row,
+                              .standard_error = standard_error};
+    return evaluate(model, config, x, &p, log_density);
 }

@@ -5,7 +5,7 @@
 
 #include <float.h>
 
-enum { TRIES_MAX = 1 << 24, TRIES = 10000, ADAPTIVE = 1 };
+enum { TRIES = 10000, ADAPTIVE = 1 };
 
 #define SETTING(field, low, high, value)                                                           \
     {                                                                                              \
@@ -24,7 +24,7 @@ fmatch_status step_control_read(struct step_control *control, fmatch_sampler_con
     RETURN_IF_FAILED(configuration_check_settings(
         &c, adaptive ? ADAPTIVE : 0, control_settings,
         (int32_t)(sizeof control_settings / sizeof *control_settings)));
-    CHECK_RANGE("config->steps_max", c.steps_max, 0, adaptive ? TRIES_MAX : 0);
+    CHECK_RANGE("config->steps_max", c.steps_max, 0, adaptive ? STEP_TRIES_MAX : 0);
     if (c.step_largest < c.step_smallest)
         return status_fail(FMATCH_ERROR_ARGUMENT,
                            "config->step_largest is %s; it must be at least "

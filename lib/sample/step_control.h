@@ -4,6 +4,8 @@
 
 #include <flowmatch/sampler.h>
 
+enum { STEP_TRIES_MAX = 1 << 24 };
+
 /* Lengths are without a sign. */
 struct step_control {
     double absolute, relative; /* tolerances */
