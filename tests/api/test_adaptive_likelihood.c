@@ -272,6 +272,12 @@ static void guidance_acts_in_its_window(void **state)
             expect_close(seen[i], normal_log_density(x[i], 0, exp(mean)), 1e-4,
                          "%s, window from %g to %g, row %d", k % 2 ? "drawn" : "given", window[0],
                          window[1], i);
+            if (k % 2)
+                continue;
+            double alone;
+            expect_ok(fmatch_likelihood_evaluate(model, &c, 1, x + i, conditions + i, i, &alone,
+                                                 NULL, NULL));
+            expect_that(alone == seen[i], "row %d: %.17g by itself, else %.17g", i, alone, seen[i]);
         }
     }
     fmatch_model_destroy(&model);
