@@ -22,16 +22,18 @@ typedef struct fmatch_density_callbacks {
  * How a log-density is had. Along a path dx/dt = v(x, t) it falls by the divergence of v (Chen et
  * al. 2018, "Neural ordinary differential equations"),
  *
- *   log p_t(x_t) = log p_0(x_0) - integral from 0 to t of (div v)(x_s, s) ds,
+ *   log p_t(x_t) = log p_0(x_0) - integral from 0 to t of (div v)(x_s, s) ds.
  *
- * x is followed by a solver, and the divergence taken once a step, where the step begins, and at
- * the end; its integral is Gregory's, of order 6 in the step. x and the integral are kept in
+ * With steps of one length a solver follows x, and the divergence is taken once a step, where the
+ * step begins, and at the end; its integral is Gregory's, of order 6 in the step. An adaptive
+ * solver follows the integral as one more coordinate, and so takes the divergence at every
+ * evaluation; every row has steps of its own, as of a sampler. x and the integral are kept in
  * double; everything is in the units of the data, so that standardisation is counted in.
  */
 typedef struct fmatch_likelihood_config {
     uint32_t struct_size; /**< written by init */
-    int32_t solver;       /**< of Runge and Kutta, with fixed steps. Default RK4. */
-    int64_t steps;        /**< of equal length, 1 to 2^24. Default 50. */
+    int32_t solver;       /**< an fmatch_solver. Default RK4. */
+    int64_t steps;        /**< of equal length, 1 to 2^24; not of adaptive solvers. Default 50. */
     double t;             /**< of the density, above 0 and at most 1. Default 1, data. */
     const fmatch_divergence_config *divergence; /**< NULL: exact */
     /** Log-density of the noise, instead of that of the model's noise; NULL: that one's. */
@@ -42,6 +44,20 @@ typedef struct fmatch_likelihood_config {
     double guidance_t_end;    /**< to here, in [guidance_t_start, 1]. Default 1. */
     int32_t guidance;         /**< an fmatch_guidance. Default NONE. */
     uint32_t flags;           /**< 0 */
+    /**
+     * Of adaptive solvers, as of fmatch_sampler_config; 0 for others. A step is taken if x is
+     * within the tolerance as of a sampler, and the error of the integral l, which is the mean over
+     * the probes, is at most absolute + relative max(|l|, |l after it|): the larger one of the two
+     * is the error of the step, in however many dimensions.
+     */
+    double tolerance_absolute; /**< 1e-30 to FLT_MAX; 0: 1e-5 */
+    double tolerance_relative; /**< 1e-30 to 1; 0: 1e-5 */
+    double step_first;         /**< length of the first try, to 1; 0: chosen for each row */
+    double step_smallest;      /**< no shorter ones but for a row's last, to 1; 0: no limit */
+    double step_largest;       /**< no longer ones, from step_smallest to 1; 0: no limit */
+    int64_t steps_max;         /**< tries of a row, 1 to 2^24; 0: 10 000 */
+    /** Or NULL. What each row took of an adaptive solver: its arrays [n] are written. */
+    const fmatch_sampler_rows *rows;
 } fmatch_likelihood_config;
 
 #ifdef __cplusplus
@@ -71,9 +87,12 @@ FMATCH_API void fmatch_likelihood_config_init_sized(fmatch_likelihood_config *co
  * @param x0              [n, dim], written: the noise that becomes x; not x. May be NULL.
  *
  * @return FMATCH_OK · FMATCH_ERROR_ARGUMENT · FMATCH_ERROR_STRUCT_SIZE · FMATCH_ERROR_NOT_FINITE
- * (detail names the row, and t) · FMATCH_ERROR_UNSUPPORTED (the noise has no log-density; guidance
- * of a model that does not accept the null condition) ·
- * FMATCH_ERROR_CALLBACK · FMATCH_ERROR_NO_MEMORY. On failure outputs are unspecified.
+ * (detail names the row, and t) · FMATCH_ERROR_STEP_LIMIT (likewise) · FMATCH_ERROR_UNSUPPORTED
+ * (the noise has no log-density; guidance of a model that does not accept the null condition) ·
+ * FMATCH_ERROR_CALLBACK · FMATCH_ERROR_NO_MEMORY. On failure outputs are unspecified, but where
+ * rows of an adaptive solver come to a limit on steps, or to velocities or divergences that are not
+ * finite: then the log-density and error of those rows are nan, x0 has the states that were
+ * reached, config->rows says when, and all other rows have arrived.
  */
 FMATCH_API FMATCH_WARN_UNUSED fmatch_status
 fmatch_likelihood_evaluate(const fmatch_model *model, const fmatch_likelihood_config *config,
@@ -94,7 +113,7 @@ fmatch_likelihood_evaluate(const fmatch_model *model, const fmatch_likelihood_co
  * @param log_density     [n], written, in nats.
  * @param standard_error  [n], written, as by fmatch_likelihood_evaluate. May be NULL.
  *
- * @return as fmatch_likelihood_evaluate, and what drawing from the noise gives.
+ * @return as fmatch_likelihood_evaluate, with x for x0, and what drawing from the noise gives.
  */
 FMATCH_API FMATCH_WARN_UNUSED fmatch_status
 fmatch_likelihood_draw(const fmatch_model *model, const fmatch_likelihood_config *config,

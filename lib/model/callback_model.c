@@ -99,14 +99,14 @@ static fmatch_status differentiate(const fmatch_model *model, const struct model
 }
 
 static void add_along(const fmatch_model *model, int64_t n, const struct directions *d,
-                      double weight, double *terms)
+                      const struct divergence *divergence, int32_t term)
 {
     const int32_t dim = model->dim;
     for (int64_t i = 0; i < n; i++) {
         double sum = 0.0;
         for (int64_t k = i * dim; k < (i + 1) * dim; k++)
             sum += (double)d->u[k] * (double)d->ju[k];
-        terms[i] += weight * sum;
+        divergence_add(divergence, term, i, sum);
     }
 }
 
@@ -130,8 +130,7 @@ static fmatch_status callback_diverge(const fmatch_model *model,
         for (int64_t j = 0; probes == 0 && j < cells; j++)
             d.u[j] = j % dim == k ? 1.0f : 0.0f;
         RETURN_IF_FAILED(differentiate(model, rows, &d, v));
-        add_along(model, n, &d, divergence->weight,
-                  divergence->terms + (probes > 0 ? k : 0) * divergence->stride);
+        add_along(model, n, &d, divergence, probes > 0 ? k : 0);
     }
     return ((const struct callback_model *)model)->shared->callbacks.jacobian_vector
                ? FMATCH_OK

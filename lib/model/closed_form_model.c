@@ -175,10 +175,10 @@ static fmatch_status closed_form_diverge(const fmatch_model *model,
         const struct divergence d = divergence_part(divergence, i);
         RETURN_IF_FAILED(closed_form_evaluate(model, snapshot, scratch, &one, v + i * dim));
         for (int32_t j = 0; probes == 0 && j < dim; j++)
-            d.terms[0] += d.weight * along(m, s, row.x, row.share, NULL, j, 1);
+            divergence_add(&d, 0, 0, along(m, s, row.x, row.share, NULL, j, 1));
         for (int32_t k = 0; k < probes; k++) {
             divergence_probe(&d, k, 1, dim, z);
-            d.terms[k * d.stride] += d.weight * along(m, s, row.x, row.share, z, 0, dim);
+            divergence_add(&d, k, 0, along(m, s, row.x, row.share, z, 0, dim));
         }
     }
     return FMATCH_OK;

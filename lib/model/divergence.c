@@ -62,20 +62,23 @@ int64_t divergence_rows_together(const struct divergence_method *method)
 struct divergence divergence_part(const struct divergence *d, int64_t first)
 {
     struct divergence part = *d;
-    part.first_row += first;
+    part.row += first;
+    part.weight += first;
     part.terms += first;
     return part;
 }
 
 void divergence_probe(const struct divergence *d, int32_t k, int64_t n, int32_t dim, float *z)
 {
-    const uint64_t first = (uint64_t)d->first_row * (uint64_t)dim;
-    if (d->method->probe == FMATCH_PROBE_GAUSSIAN) {
-        random_stream_normal(&d->method->stream, (uint32_t)k, first, n * dim, z);
-        return;
+    const bool gaussian = d->method->probe == FMATCH_PROBE_GAUSSIAN;
+    for (int64_t i = 0, end; i < n; i = end) {
+        for (end = i + 1; end < n && d->row[end] == d->row[end - 1] + 1;)
+            end++; /* neighbours are drawn together */
+        (gaussian ? random_stream_normal : random_stream_uniform)(
+            &d->method->stream, (uint32_t)k, (uint64_t)d->row[i] * (uint64_t)dim, (end - i) * dim,
+            z + i * dim);
     }
-    random_stream_uniform(&d->method->stream, (uint32_t)k, first, n * dim, z);
-    for (int64_t i = 0; i < n * dim; i++)
+    for (int64_t i = 0; !gaussian && i < n * dim; i++)
         z[i] = z[i] < 0.5f ? -1.0f : 1.0f;
 }
 
@@ -106,7 +109,7 @@ struct evaluation {
     int64_t first_row, together;
     float *v;
     double *divergence, *standard_error;
-    double *terms; /* of all lanes */
+    double *terms; /* of all lanes, and weights and numbers of rows */
     float *scratch;
     int64_t terms_size, scratch_size; /* of a lane */
 };
@@ -134,14 +137,19 @@ static fmatch_status evaluate_some(const struct evaluation *e, int32_t lane, int
 {
     const fmatch_model *model = e->view.model;
     const struct model_rows rows = model_rows_part(model, &e->rows, first, n);
+    double *room = e->terms + lane * e->terms_size;
     const struct divergence d = {.method = &e->method,
-                                 .first_row = e->first_row + first,
-                                 .weight = 1.0,
-                                 .terms = e->terms + lane * e->terms_size,
+                                 .row = (int64_t *)(void *)room,
+                                 .weight = room + n,
+                                 .terms = room + 2 * n,
                                  .stride = n};
     float *scratch = e->scratch + lane * e->scratch_size;
     float *own = scratch + model->kind->diverge_size(model, e->together);
     float *v = e->v ? e->v + first * model->dim : own;
+    for (int64_t i = 0; i < n; i++) {
+        d.row[i] = e->first_row + first + i;
+        d.weight[i] = 1.0;
+    }
     for (int64_t i = 0; i < n * divergence_terms(&e->method); i++)
         d.terms[i] = 0.0;
     RETURN_IF_FAILED(model->kind->diverge(model, e->view.snapshot, scratch, &rows, &d, v));
@@ -180,7 +188,7 @@ static fmatch_status evaluate(const fmatch_model *model, struct evaluation *e)
     e->together = n < most ? n : most;
     e->scratch_size =
         model->kind->diverge_size(model, e->together) + (e->together * model->dim + 15) / 16 * 16;
-    e->terms_size = divergence_terms(&e->method) * e->together;
+    e->terms_size = (divergence_terms(&e->method) + 2) * e->together;
     e->scratch = allocation_create(allocator, lanes * e->scratch_size, sizeof *e->scratch);
     e->terms = allocation_create(allocator, lanes * e->terms_size, sizeof *e->terms);
     fmatch_status status = FMATCH_OK;

@@ -31,15 +31,22 @@ static inline int32_t divergence_terms(const struct divergence_method *method)
 /* Rows whose terms are kept at once. */
 int64_t divergence_rows_together(const struct divergence_method *method);
 
-/* What a kind is asked about n rows beside v: `weight` times each term is added to
+/* What a kind is asked about n rows beside v: `weight` of the row times each term is added to
  * terms [divergence_terms, stride]. */
 struct divergence {
     const struct divergence_method *method;
-    int64_t first_row; /* in the probes' stream */
-    double weight;
+    int64_t *row;   /* [n], in the probes' stream */
+    double *weight; /* [n] */
     double *terms;
     int64_t stride;
 };
+
+/* Term k of row i. Without a weight it does not matter, finite or not. */
+static inline void divergence_add(const struct divergence *d, int32_t k, int64_t i, double term)
+{
+    if (d->weight[i] != 0.0)
+        d->terms[k * d->stride + i] += d->weight[i] * term;
+}
 
 struct divergence divergence_part(const struct divergence *d, int64_t first);
 

@@ -132,7 +132,7 @@ static void add_exact(const struct group *g)
         double sum = 0.0;
         for (int64_t k = i * dim; k < (i + 1) * dim; k++)
             sum += (double)c->own[k] + (double)(c->in[k] * c->out[k]) * (double)diagonal[k];
-        g->divergence.terms[i] += g->divergence.weight * sum;
+        divergence_add(&g->divergence, 0, i, sum);
     }
 }
 
@@ -140,12 +140,11 @@ static void add_probe(const struct group *g, int32_t probe, const float *z, cons
 {
     const struct chain *c = &g->scratch.chain;
     const int32_t dim = g->model->dim;
-    double *terms = g->divergence.terms + probe * g->divergence.stride;
     for (int64_t i = 0; i < g->n; i++) {
         double sum = 0.0;
         for (int64_t k = i * dim; k < (i + 1) * dim; k++)
             sum += (double)(c->own[k] * z[k] + c->out[k] * ju[k]) * (double)z[k];
-        terms[i] += g->divergence.weight * sum;
+        divergence_add(&g->divergence, probe, i, sum);
     }
 }
 

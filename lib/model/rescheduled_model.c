@@ -91,41 +91,40 @@ static int64_t rescheduled_diverge_size(const fmatch_model *model, int64_t n)
            model->original->kind->diverge_size(model->original, n);
 }
 
-/* weight |z|^2, for the identity, to the terms of n rows. */
-static void add_identity(const struct divergence *d, int64_t n, int32_t dim, double weight,
-                         float *z)
+/* |z|^2, for the identity, to the terms of n rows. */
+static void add_identity(const struct divergence *d, int64_t n, int32_t dim,
+                         const struct rescheduling *at, float *z)
 {
+    const bool exact = d->method->probes == 0;
     for (int32_t k = 0; k < divergence_terms(d->method); k++) {
-        if (d->method->probes > 0)
+        if (!exact)
             divergence_probe(d, k, n, dim, z);
-        for (int64_t i = 0; i < n * dim; i++)
-            d->terms[k * d->stride + i / dim] +=
-                weight * (d->method->probes > 0 ? (double)z[i] * (double)z[i] : 1.0);
+        for (int64_t i = 0; i < n; i++) {
+            double trace = exact ? dim : 0.0;
+            for (int64_t j = i * dim; !exact && j < (i + 1) * dim; j++)
+                trace += (double)z[j] * (double)z[j];
+            divergence_add(d, k, i, at[i].stretch * trace);
+        }
     }
 }
 
-/* Rows of equal times together, whose terms have one weight. */
 static fmatch_status rescheduled_diverge(const fmatch_model *model,
                                          const struct parameter_snapshot *snapshot, float *scratch,
                                          const struct model_rows *rows,
                                          const struct divergence *divergence, float *v)
 {
-    const fmatch_model *original = model->original;
-    const int32_t dim = model->dim;
     struct rescheduling at[MODEL_BLOCK_ROWS];
+    double weight[MODEL_BLOCK_ROWS];
     struct model_rows asked;
     float *z = scratch + own_size(model, rows->n), *rest = z + probes_size(model, rows->n);
     RETURN_IF_FAILED(ask(model, rows, scratch, at, &asked));
-    for (int64_t first = 0, next; first < rows->n; first = next) {
-        for (next = first + 1; next < rows->n && rows->t[next] == rows->t[first];)
-            next++;
-        const struct model_rows some = model_rows_part(model, &asked, first, next - first);
-        struct divergence d = divergence_part(divergence, first);
-        add_identity(&d, some.n, dim, d.weight * at[first].stretch, z);
-        d.weight *= at[first].pace;
-        RETURN_IF_FAILED(
-            original->kind->diverge(original, snapshot, rest, &some, &d, v + first * dim));
-    }
+    add_identity(divergence, rows->n, model->dim, at, z);
+    struct divergence of_original = *divergence;
+    of_original.weight = weight;
+    for (int64_t i = 0; i < rows->n; i++)
+        weight[i] = divergence->weight[i] * at[i].pace;
+    RETURN_IF_FAILED(
+        model->original->kind->diverge(model->original, snapshot, rest, &asked, &of_original, v));
     answer(model, at, &asked, v);
     return FMATCH_OK;
 }

@@ -3,7 +3,8 @@
  * all slots in one product, and moves each row on to its next point. A row that has arrived makes
  * room for the next one, so that products are full until the last rows.
  *
- * The state and the time of a row are doubles; the model is asked in floats.
+ * The state and the time of a row are doubles; the model is asked in floats. Where the divergence
+ * is followed too, its integrals, one for each term, are columns behind those of x.
  *
  * Where guidance begins or ends, the field jumps, which an estimate of the error may not see: steps
  * end there, and all stages of a step are guided or none. */
@@ -39,13 +40,14 @@ struct slot {
 struct lane {
     const struct flow *flow;
     int32_t dim, slopes;
-    double way; /* 1 or -1 */
+    int32_t width; /* dim, and a column for each term of the divergence */
+    double way;    /* 1 or -1 */
     int64_t active;
     struct slot *slot;  /* [rows] */
-    double *y, *y_next; /* [rows, dim] */
+    double *y, *y_next; /* [rows, width] */
     float *x, *v, *t;   /* [rows, dim], [rows] of the points */
     bool *guided;       /* [rows] */
-    float *k;           /* [rows, slopes, dim] */
+    float *k;           /* [rows, slopes, width] */
     float *condition;   /* [rows, columns] */
     float *begin;       /* [rows, dim] of the rows that have been fetched */
     struct field_rows rows;
@@ -58,14 +60,20 @@ static int64_t slot_floats(void)
     return (int64_t)(sizeof(struct slot) / sizeof(float));
 }
 
+static int32_t terms_of(const struct flow *f)
+{
+    return f->field.divergence ? divergence_terms(f->field.divergence) : 0;
+}
+
 int64_t adaptive_lane_size(const struct flow *f, int64_t rows)
 {
     const fmatch_model *model = f->field.view.model;
-    const int64_t slopes = f->solver->stages + 1;
-    const int64_t arrays = 2 * 2 + 3 + slopes + (f->field.guidance.scale != 1.0);
-    const int64_t floats =
-        rows * (arrays * model->dim + model->condition.columns + 2 + slot_floats());
-    return (floats + 15) / 16 * 16 + model->kind->scratch_size(model, rows);
+    const int64_t terms = terms_of(f), slopes = f->solver->stages + 1;
+    const int64_t of_width = 2 * 2 + slopes, of_dim = 3 + (f->field.guidance.scale != 1.0);
+    const int64_t of_divergence = terms > 0 ? 2 * (terms + 2) : 0;
+    const int64_t floats = rows * (of_width * (model->dim + terms) + of_dim * model->dim +
+                                   of_divergence + model->condition.columns + 2 + slot_floats());
+    return (floats + 15) / 16 * 16 + field_scratch_size(&f->field, rows);
 }
 
 static struct lane lane_in(const struct flow *f, int64_t number)
@@ -75,19 +83,30 @@ static struct lane lane_in(const struct flow *f, int64_t number)
     struct lane l = {.flow = f,
                      .dim = model->dim,
                      .slopes = f->solver->stages + 1,
+                     .width = model->dim + terms_of(f),
                      .way = f->grid->end < f->grid->start ? -1.0 : 1.0};
     float *room = f->room + number * f->lane_size;
     l.rows.scratch = room;
-    room += model->kind->scratch_size(model, rows);
+    room += field_scratch_size(&f->field, rows);
     l.slot = (struct slot *)(void *)room; /* aligned for any type */
     room += rows * slot_floats();
     l.y = (double *)(void *)room;
-    l.y_next = l.y + cells;
-    l.x = (float *)(l.y_next + cells);
+    l.y_next = l.y + rows * l.width;
+    l.x = (float *)(l.y_next + rows * l.width);
+    if (f->field.divergence) {
+        double *weight = (double *)(void *)l.x;
+        l.rows.weight = 1.0;
+        l.rows.divergence = (struct divergence){.method = f->field.divergence,
+                                                .row = (int64_t *)(void *)(weight + rows),
+                                                .weight = weight,
+                                                .terms = weight + 2 * rows,
+                                                .stride = rows};
+        l.x += 2 * rows * (2 + terms_of(f));
+    }
     l.v = l.x + cells;
     l.begin = l.v + cells;
     l.k = l.begin + cells;
-    l.condition = l.k + l.slopes * cells;
+    l.condition = l.k + l.slopes * rows * l.width;
     l.rows.t = l.t = l.condition + rows * model->condition.columns;
     l.rows.guided = l.guided = (bool *)(l.t + rows);
     l.rows.null_velocity = f->field.guidance.scale != 1.0 ? l.t + 2 * rows : NULL;
@@ -98,14 +117,19 @@ static struct lane lane_in(const struct flow *f, int64_t number)
 
 /* ---- what a slot holds ---- */
 
+static double tolerance_of(const struct step_control *control, double one, double other)
+{
+    return control->absolute + control->relative * fmax(fabs(one), fabs(other));
+}
+
 static float *slope_of(const struct lane *l, const struct slot *s, int32_t i)
 {
-    return l->k + ((s - l->slot) * l->slopes + i) * l->dim;
+    return l->k + ((s - l->slot) * l->slopes + i) * l->width;
 }
 
 static double *row_of(const struct lane *l, const struct slot *s, double *array)
 {
-    return array + (s - l->slot) * l->dim;
+    return array + (s - l->slot) * l->width;
 }
 
 /* to = y + h sum over the first n of weights[j] k[j] */
@@ -113,32 +137,40 @@ static void combine(const struct lane *l, const struct slot *s, double h, int32_
                     const double *weights, double *to)
 {
     const float *k = slope_of(l, s, 0);
-    memcpy(to, row_of(l, s, l->y), (size_t)l->dim * sizeof *to);
-    for (int32_t j = 0; j < n; j++, k += l->dim) {
+    memcpy(to, row_of(l, s, l->y), (size_t)l->width * sizeof *to);
+    for (int32_t j = 0; j < n; j++, k += l->width) {
         const double scale = h * weights[j];
-        for (int32_t d = 0; d < l->dim; d++)
+        for (int32_t d = 0; d < l->width; d++)
             to[d] += scale * k[d];
     }
 }
 
 /* Root of the mean square of h sum of weights[j] k[j], in units of the tolerance, which is for the
- * larger one of two states. */
+ * larger one of two states. The integral of the divergence, which is the mean of its columns, has
+ * the tolerance to itself, so that it counts the same in many dimensions: the larger one of x's
+ * norm and its own is what counts. */
 static double norm_of(const struct lane *l, const struct slot *s, double h, int32_t n,
                       const double *weights, const double *other)
 {
     const struct step_control *control = l->flow->control;
     const double *y = row_of(l, s, l->y);
     const float *k = slope_of(l, s, 0);
-    double sum = 0.0;
-    for (int32_t d = 0; d < l->dim; d++) {
+    double sum = 0.0, mean_error = 0.0, mean = 0.0, other_mean = 0.0;
+    const int32_t terms = l->width - l->dim;
+    for (int32_t d = 0; d < l->width; d++) {
         double error = 0.0;
         for (int32_t j = 0; j < n; j++)
-            error += weights[j] * k[j * l->dim + d];
-        const double part =
-            h * error / (control->absolute + control->relative * fmax(fabs(y[d]), fabs(other[d])));
+            error += weights[j] * k[j * l->width + d];
+        if (d >= l->dim) {
+            mean_error += error / terms;
+            mean += y[d] / terms;
+            other_mean += other[d] / terms;
+            continue;
+        }
+        const double part = h * error / tolerance_of(control, y[d], other[d]);
         sum += part * part;
     }
-    return sqrt(sum / l->dim);
+    return fmax(sqrt(sum / l->dim), fabs(h * mean_error) / tolerance_of(control, mean, other_mean));
 }
 
 /* ---- what comes out ---- */
@@ -155,9 +187,9 @@ static void interpolate(const struct lane *l, const struct slot *s, double share
     for (int32_t d = 0; d < l->dim; d++) {
         double rise = 0.0;
         for (int32_t j = 0; j < l->slopes; j++)
-            rise += middle[j] * k[j * l->dim + d];
+            rise += middle[j] * k[j * l->width + d];
         const double half = h * rise, whole = next[d] - y[d];
-        const double first = h * k[d], last = h * k[(l->slopes - 1) * l->dim + d];
+        const double first = h * k[d], last = h * k[(l->slopes - 1) * l->width + d];
         const double a4 = 2.0 * (last - first) - 8.0 * whole + 16.0 * half;
         const double a3 = 5.0 * first - 3.0 * last + 14.0 * whole - 32.0 * half;
         const double a2 = last - 4.0 * first - 5.0 * whole + 16.0 * half;
@@ -197,6 +229,12 @@ static void finish(const struct lane *l, struct slot *s, enum row_outcome outcom
     s->record->t = s->t;
     if (p->x_end)
         narrow(l->dim, row_of(l, s, l->y), p->x_end + s->row * l->dim);
+    if (p->integral) {
+        const struct divergence d = {
+            .method = f->field.divergence, .terms = row_of(l, s, l->y) + l->dim, .stride = 1};
+        divergence_mean(&d, 1, p->integral + s->row,
+                        p->standard_error ? p->standard_error + s->row : NULL);
+    }
     for (; p->trajectory && s->output <= f->grid->steps; s->output++)
         for (int32_t d = 0; d < l->dim; d++)
             p->trajectory[(s->output * p->n + s->row) * l->dim + d] = NAN;
@@ -250,8 +288,8 @@ static void accept(const struct lane *l, struct slot *s, double factor)
     record->accepted++;
     record->smallest = record->accepted == 1 ? s->h : fmin(record->smallest, s->h);
     put_outputs(l, s);
-    memcpy(row_of(l, s, l->y), row_of(l, s, l->y_next), (size_t)l->dim * sizeof *l->y);
-    memcpy(slope_of(l, s, 0), slope_of(l, s, l->slopes - 1), (size_t)l->dim * sizeof *l->k);
+    memcpy(row_of(l, s, l->y), row_of(l, s, l->y_next), (size_t)l->width * sizeof *l->y);
+    memcpy(slope_of(l, s, 0), slope_of(l, s, l->slopes - 1), (size_t)l->width * sizeof *l->k);
     s->t = s->end;
     s->rejected = s->overflowed = false;
     if (s->t == l->flow->grid->end) {
@@ -293,7 +331,7 @@ static void begin_probe(const struct lane *l, struct slot *s)
     const double one = 1.0;
     double sum = 0.0;
     for (int32_t d = 0; d < l->dim; d++)
-        sum += pow(y[d] / (control->absolute + control->relative * fabs(y[d])), 2.0);
+        sum += pow(y[d] / tolerance_of(control, y[d], y[d]), 2.0);
     const double size = sqrt(sum / l->dim), slope = norm_of(l, s, 1.0, 1, &one, y);
     const double h = size < 1e-5 || slope < 1e-5 ? 1e-6 : 0.01 * size / slope;
     s->h = fmin(h, fabs(s->stop - s->t));
@@ -315,14 +353,19 @@ static void end_probe(const struct lane *l, struct slot *s)
 /* ---- from point to point ---- */
 
 /* The field at the slot's point. */
-static void receive(const struct lane *l, struct slot *s, const float *v)
+static void receive(const struct lane *l, struct slot *s)
 {
+    const int64_t i = s - l->slot;
     const struct flow *f = l->flow;
     const int32_t point = s->point, slope = point == POINT_START   ? 0
                                             : point == POINT_PROBE ? 1
                                                                    : point;
+    float *k = slope_of(l, s, slope);
+    memcpy(k, l->v + i * l->dim, (size_t)l->dim * sizeof *k);
+    for (int32_t j = 0; j < l->width - l->dim; j++)
+        k[l->dim + j] = (float)l->rows.divergence.terms[j * l->rows.divergence.stride + i];
     s->record->evaluations += 1 + s->guided;
-    if (!finite_all(l->dim, v)) {
+    if (!finite_all(l->width, k)) {
         if (point == POINT_START)
             finish(l, s, ROW_NOT_FINITE);
         else if (point == POINT_PROBE)
@@ -331,7 +374,6 @@ static void receive(const struct lane *l, struct slot *s, const float *v)
             reject(l, s, SLOWEST, true);
         return;
     }
-    memcpy(slope_of(l, s, slope), v, (size_t)l->dim * sizeof *v);
     if (point == POINT_START && s->h > 0.0)
         try_step(l, s, s->h);
     else if (point == POINT_START)
@@ -349,7 +391,7 @@ static bool put_point(const struct lane *l, const struct slot *s)
 {
     static const double one = 1.0;
     const int64_t i = s - l->slot;
-    double *y = l->y_next + i * l->dim;
+    double *y = row_of(l, s, l->y_next);
     if (s->point > 0) {
         const double *row = solver_row(l->flow->solver, s->point);
         combine(l, s, s->end - s->t, s->point, row + 1, y);
@@ -414,9 +456,11 @@ static void start_row(struct lane *l, struct slot *s)
                        .end = f->grid->start,
                        .error_before = 1e-4,
                        .point = POINT_START};
-    for (int32_t d = 0; d < l->dim; d++)
-        l->y[i * l->dim + d] = l->y_next[i * l->dim + d] =
-            l->begin[(row - l->fetched_first) * l->dim + d];
+    for (int32_t d = 0; d < l->width; d++)
+        l->y[i * l->width + d] = l->y_next[i * l->width + d] =
+            d < l->dim ? l->begin[(row - l->fetched_first) * l->dim + d] : 0.0;
+    if (f->field.divergence)
+        l->rows.divergence.row[i] = f->passage.first_probe + row;
     if (f->passage.condition)
         memcpy(l->condition + i * columns, f->passage.condition + row * columns,
                (size_t)columns * sizeof *l->condition);
@@ -427,15 +471,18 @@ static void start_row(struct lane *l, struct slot *s)
 
 static void move_slot(struct lane *l, int64_t from, int64_t to)
 {
-    const int32_t dim = l->dim, columns = l->flow->field.view.model->condition.columns;
+    const int32_t dim = l->dim, width = l->width;
+    const int32_t columns = l->flow->field.view.model->condition.columns;
     l->slot[to] = l->slot[from];
     l->t[to] = l->t[from];
     l->guided[to] = l->guided[from];
-    memcpy(l->y + to * dim, l->y + from * dim, (size_t)dim * sizeof *l->y);
-    memcpy(l->y_next + to * dim, l->y_next + from * dim, (size_t)dim * sizeof *l->y);
+    if (l->rows.divergence.row)
+        l->rows.divergence.row[to] = l->rows.divergence.row[from];
+    memcpy(l->y + to * width, l->y + from * width, (size_t)width * sizeof *l->y);
+    memcpy(l->y_next + to * width, l->y_next + from * width, (size_t)width * sizeof *l->y);
     memcpy(l->x + to * dim, l->x + from * dim, (size_t)dim * sizeof *l->x);
-    memcpy(l->k + to * l->slopes * dim, l->k + from * l->slopes * dim,
-           (size_t)(l->slopes * dim) * sizeof *l->k);
+    memcpy(l->k + to * l->slopes * width, l->k + from * l->slopes * width,
+           (size_t)(l->slopes * width) * sizeof *l->k);
     memcpy(l->condition + to * columns, l->condition + from * columns,
            (size_t)columns * sizeof *l->condition);
 }
@@ -469,9 +516,11 @@ static fmatch_status follow_rows(struct call *call, struct lane *l)
         if (l->active == 0 || atomic_load(&call->failed) != FMATCH_OK)
             return FMATCH_OK;
         l->rows.n = l->active;
+        for (int64_t i = 0; i < (l->width - l->dim) * l->flow->lane_rows; i++)
+            l->rows.divergence.terms[i] = 0.0;
         RETURN_IF_FAILED(field_evaluate(&l->flow->field, &l->rows, l->v));
         for (int64_t i = 0; i < l->active; i++) {
-            receive(l, &l->slot[i], l->v + i * l->dim);
+            receive(l, &l->slot[i]);
             point_at_next(l, &l->slot[i]);
         }
     }
@@ -501,9 +550,10 @@ static fmatch_status judge_rows(const struct flow *f)
     const long long row = (long long)(f->passage.first_row + first);
     if (r->outcome == ROW_NOT_FINITE)
         return status_fail(FMATCH_ERROR_NOT_FINITE,
-                           "row %lld: velocity is not finite at t = %s, or however small a step "
+                           "row %lld: velocity%s is not finite at t = %s, or however small a step "
                            "from there; %lld rows of %lld did not arrive",
-                           row, NUMBER(r->t), (long long)count, (long long)f->passage.n);
+                           row, f->field.divergence ? " or divergence" : "", NUMBER(r->t),
+                           (long long)count, (long long)f->passage.n);
     const int32_t tried = r->accepted + r->rejected;
     return status_fail(
         FMATCH_ERROR_STEP_LIMIT,

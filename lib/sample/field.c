@@ -63,6 +63,27 @@ fmatch_status field_schedules_at(const fmatch_model *model, int32_t n, const flo
     return FMATCH_OK;
 }
 
+int64_t field_scratch_size(const struct field *f, int64_t n)
+{
+    const fmatch_model *model = f->view.model;
+    const int64_t velocity = model->kind->scratch_size(model, n);
+    const int64_t both = f->divergence ? model->kind->diverge_size(model, n) : 0;
+    return velocity > both ? velocity : both;
+}
+
+/* v at rows from `first` on, and shares of the divergence: of the guided ones, and of others. */
+static fmatch_status evaluate(const struct field *f, const struct field_rows *r, int64_t first,
+                              const struct model_rows *rows, const double shares[2], float *v)
+{
+    const fmatch_model *model = f->view.model;
+    if (r->weight == 0.0)
+        return model_view_evaluate(&f->view, r->scratch, rows, v);
+    const struct divergence d = divergence_part(&r->divergence, first);
+    for (int64_t i = 0; i < rows->n; i++)
+        d.weight[i] = r->weight * shares[!r->guided[first + i]];
+    return model->kind->diverge(model, f->view.snapshot, r->scratch, rows, &d, v);
+}
+
 /* Rows first to first + n - 1, which hold all that are guided. */
 static fmatch_status guide(const struct field *f, const struct field_rows *r, int64_t first,
                            int64_t n, float *v)
@@ -70,7 +91,8 @@ static fmatch_status guide(const struct field *f, const struct field_rows *r, in
     const int32_t dim = f->view.model->dim;
     float *null = r->null_velocity;
     const struct model_rows rows = {.n = n, .x = r->x + first * dim, .t = r->t + first};
-    RETURN_IF_FAILED(model_view_evaluate(&f->view, r->scratch, &rows, null));
+    const double shares[] = {1.0 - f->guidance.scale, 0.0};
+    RETURN_IF_FAILED(evaluate(f, r, first, &rows, shares, null));
     const float scale = (float)f->guidance.scale;
     for (int64_t i = 0; i < n; i++) {
         float *row = v + (first + i) * dim;
@@ -89,6 +111,7 @@ fmatch_status field_evaluate(const struct field *f, const struct field_rows *r, 
     while (end > first && !r->guided[end - 1])
         end--;
     const struct model_rows rows = {.n = r->n, .x = r->x, .t = r->t, .condition = r->condition};
-    RETURN_IF_FAILED(model_view_evaluate(&f->view, r->scratch, &rows, v));
+    const double shares[] = {end > first ? f->guidance.scale : 1.0, 1.0};
+    RETURN_IF_FAILED(evaluate(f, r, 0, &rows, shares, v));
     return end > first ? guide(f, r, first, end - first, v) : FMATCH_OK;
 }

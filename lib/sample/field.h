@@ -1,9 +1,10 @@
-/* The field that a sampler follows: a model's velocity, guided or not. */
+/* The field that rows follow: a model's velocity, guided or not, and its divergence. */
 #ifndef SAMPLE_FIELD_H
 #define SAMPLE_FIELD_H
 
 #include <flowmatch/sampler.h>
 
+#include "model/divergence.h"
 #include "model/model.h"
 
 /* Classifier-free guidance: v_null + scale (v - v_null) at times from `begin` to `end`. */
@@ -15,6 +16,7 @@ struct guidance {
 struct field {
     struct model_view view;
     struct guidance guidance;
+    const struct divergence_method *divergence; /* NULL: nobody asks for it */
 };
 
 /* At most MODEL_BLOCK_ROWS rows, each with a time of its own, and room to evaluate them in. */
@@ -25,7 +27,12 @@ struct field_rows {
     const bool *guided;     /* [n] */
     float *null_velocity;   /* [n, dim], where there is guidance */
     float *scratch;
+    double weight;                /* of the divergence; 0: it is not taken */
+    struct divergence divergence; /* of these rows; its weights are written */
 };
+
+/* Floats of scratch for n rows, a multiple of 16. */
+int64_t field_scratch_size(const struct field *field, int64_t n);
 
 /* Of the model's path, linear where it has none, as path_schedules_at. */
 fmatch_status field_schedules_at(const fmatch_model *model, int32_t n, const float *t,

@@ -1,4 +1,4 @@
-/* What a sampler does to rows, and a call of it on some of them. */
+/* What is done to rows along the flow, and a call on some of them. */
 #ifndef SAMPLE_FLOW_H
 #define SAMPLE_FLOW_H
 
@@ -6,15 +6,8 @@
 #include "sample/grid.h"
 #include "sample/inpainting.h"
 #include "sample/solver.h"
+#include "sample/step_control.h"
 #include "sample/stochastic.h"
-
-/* How an adaptive solver chooses its steps; lengths are without a sign. */
-struct step_control {
-    double absolute, relative; /* tolerances */
-    double first;              /* 0: of its own choice */
-    double smallest, largest;  /* 0: no limit */
-    int32_t steps_max;
-};
 
 /* How far a row got. */
 enum row_outcome { ROW_UNDER_WAY, ROW_ARRIVED, ROW_STEP_LIMIT, ROW_NOT_FINITE };
@@ -24,6 +17,9 @@ struct row_record {
     int32_t evaluations, accepted, rejected;
     double t, smallest; /* step */
 };
+
+/* Into place i of the caller's arrays. */
+void row_record_put(const struct row_record *record, const fmatch_sampler_rows *to, int64_t i);
 
 /* From the arguments of a call: where rows begin, and where each of them ends up. */
 struct passage {
@@ -36,6 +32,10 @@ struct passage {
     const float *mask;      /* [n, dim], or NULL */
     float *x_end;           /* [n, dim], or NULL */
     float *trajectory;      /* [times, n, dim], or NULL */
+    /* Of the divergence, where the field has one: */
+    int64_t first_probe; /* row of the probes' stream */
+    double *integral; /* [n], the mean over the probes, from the time of x_start to that of x_end */
+    double *standard_error; /* [n], or NULL */
 };
 
 /* A call under way. */

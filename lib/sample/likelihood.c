@@ -1,53 +1,38 @@
 /* Log-densities along the flow: log p_t(x_t) = log p_0(x_0) minus the integral of the divergence
- * from 0 to t. The divergence is taken where steps begin and end, on the path to the solver's
- * accuracy, and not at every stage: a fourth of the tangents that RK4 on [x; l] would push, for an
- * integral of higher order. */
+ * from 0 to t. With steps of one length the divergence is taken where they begin and end, on the
+ * path to the solver's accuracy, and not at every stage: a fourth of the tangents that RK4 on [x;
+ * l] would push, for an integral of higher order. Adaptive solvers do follow [x; l]. */
 #include <flowmatch/likelihood.h>
 
 #include "base/configuration.h"
 #include "base/finite.h"
 #include "base/status.h"
-#include "model/divergence.h"
-#include "model/model.h"
-#include "sample/field.h"
-#include "sample/solver.h"
+#include "sample/adaptive.h"
 
 #include <math.h>
 #include <string.h>
 
-enum { STEPS_MAX = 1 << 24 };
-
-/* A call under way. */
-struct flow {
-    struct model_view view;
+/* A call under way. Its flow names rows by passage.first_row, which is 0 of given points. */
+struct density {
+    struct flow flow;
+    struct grid grid;
+    struct step_control control;
     struct divergence_method method;
-    const struct solver *solver;
-    int64_t steps;
-    double t_start, t_end;
-    struct guidance guidance;
     fmatch_density_callbacks base; /* its log_density is NULL: that of the model's noise */
-
-    int64_t n, first_row;
-    const float *x_start; /* [n, dim], or NULL: noise */
-    uint64_t seed;        /* of the noise */
-    const float *condition;
-    float *x_end; /* [n, dim], or NULL */
-    double *log_density, *standard_error;
-
-    int64_t together; /* rows that a lane carries at once */
-    float *floats;    /* of all lanes */
-    double *doubles;
-    int64_t model_size, floats_size, doubles_size; /* of a lane; the model's is part of floats */
+    bool drawn;                    /* from noise, forward */
+    double *log_density;
+    fmatch_sampler_rows taken; /* by each row of an adaptive solver; its arrays may be NULL */
 };
 
-/* Rows on a lane, [n, dim] each but t [n]. */
+/* Rows on a lane. */
 struct passengers {
-    int64_t first, n; /* in the call */
-    double *x;
-    float *rounded, *t, *model_scratch;
-    float *null_velocity; /* where there is guidance */
+    int64_t first;  /* in the call */
+    double *x;      /* [n, dim] */
+    float *rounded; /* [n, dim] */
+    float *t;       /* [n] */
+    bool *guided;   /* [n] */
     float *slope[SOLVER_SLOPES_MAX];
-    struct divergence divergence;
+    struct field_rows rows;
 };
 
 void fmatch_likelihood_config_init_sized(fmatch_likelihood_config *config, size_t size)
@@ -57,50 +42,112 @@ void fmatch_likelihood_config_init_sized(fmatch_likelihood_config *config, size_
     configuration_write(config, size, &recommended, sizeof recommended);
 }
 
-static fmatch_status read_base(struct flow *f, const fmatch_density_callbacks *base)
+static bool is_adaptive(const struct density *d)
+{
+    return d->flow.solver->error_order > 0;
+}
+
+static fmatch_status read_base(struct density *d, const fmatch_density_callbacks *base)
 {
     if (!base) {
-        if (f->view.model->noise->kind->log_density)
+        if (d->flow.field.view.model->noise->kind->log_density)
             return FMATCH_OK;
         return status_fail(FMATCH_ERROR_UNSUPPORTED,
                            "the model's noise has no log-density; config->base can give one");
     }
     RETURN_IF_FAILED(
-        configuration_read(&f->base, sizeof f->base, sizeof f->base, base, "config->base"));
-    RETURN_IF_FAILED(configuration_check_flags("config->base->flags", f->base.flags));
-    if (!f->base.log_density)
+        configuration_read(&d->base, sizeof d->base, sizeof d->base, base, "config->base"));
+    RETURN_IF_FAILED(configuration_check_flags("config->base->flags", d->base.flags));
+    if (!d->base.log_density)
         return status_fail(FMATCH_ERROR_ARGUMENT, "config->base->log_density is NULL");
     return FMATCH_OK;
 }
 
 /* Where the flow is between t = 0 and the density's time. */
-static fmatch_status read_config(struct flow *f, const fmatch_likelihood_config *config, double *t)
+static fmatch_status read_config(struct density *d, const fmatch_likelihood_config *config)
 {
     const struct interval times = {.lowest = 0.0, .highest = 1.0, .open_below = true};
+    const fmatch_model *model = d->flow.field.view.model;
     fmatch_likelihood_config c;
     fmatch_likelihood_config_init(&c);
     if (config)
         RETURN_IF_FAILED(configuration_read(&c, sizeof c, sizeof c, config, "config"));
-    f->solver = solver_get(c.solver);
-    if (!f->solver || f->solver->error_order > 0 || f->solver->reuses_slope)
-        return status_fail(FMATCH_ERROR_ARGUMENT,
-                           "config->solver is %d; it must be a method of Runge and Kutta with "
-                           "fixed steps",
-                           (int)c.solver);
-    CHECK_RANGE("config->steps", c.steps, 1, STEPS_MAX);
+    CHECK_RANGE("config->solver", c.solver, FMATCH_SOLVER_EULER, FMATCH_SOLVER_TSITOURAS);
+    CHECK_RANGE("config->steps_max", c.steps_max, 0, STEP_TRIES_MAX);
     RETURN_IF_FAILED(configuration_check_double("config->t", c.t, times));
     RETURN_IF_FAILED(configuration_check_flags("config->flags", c.flags));
-    const fmatch_sampler_config guidance = {.guidance = c.guidance,
-                                            .guidance_strength = c.guidance_strength,
-                                            .guidance_t_start = c.guidance_t_start,
-                                            .guidance_t_end = c.guidance_t_end};
-    RETURN_IF_FAILED(guidance_check(&guidance, f->view.model));
-    f->guidance = guidance_of(&guidance);
-    RETURN_IF_FAILED(divergence_method_read(&f->method, f->view.model->context->kernels,
+    const fmatch_sampler_config way = {.steps = c.steps,
+                                       .t_start = d->drawn ? 0.0 : c.t,
+                                       .t_end = d->drawn ? c.t : 0.0,
+                                       .guidance = c.guidance,
+                                       .guidance_strength = c.guidance_strength,
+                                       .guidance_t_start = c.guidance_t_start,
+                                       .guidance_t_end = c.guidance_t_end,
+                                       .tolerance_absolute = c.tolerance_absolute,
+                                       .tolerance_relative = c.tolerance_relative,
+                                       .step_first = c.step_first,
+                                       .step_smallest = c.step_smallest,
+                                       .step_largest = c.step_largest,
+                                       .steps_max = (int32_t)c.steps_max};
+    d->flow.solver = solver_get(c.solver);
+    RETURN_IF_FAILED(grid_create(&d->grid, &model->context->allocator, &way, is_adaptive(d)));
+    RETURN_IF_FAILED(step_control_read(&d->control, way, is_adaptive(d)));
+    RETURN_IF_FAILED(guidance_check(&way, model));
+    d->flow.field.guidance = guidance_of(&way);
+    RETURN_IF_FAILED(divergence_method_read(&d->method, model->context->kernels,
                                             "config->divergence", c.divergence));
-    f->steps = c.steps;
-    *t = c.t;
-    return read_base(f, c.base);
+    d->flow.field.divergence = &d->method;
+    d->flow.grid = &d->grid;
+    d->flow.control = &d->control;
+    if (c.rows) {
+        if (!is_adaptive(d))
+            return status_fail(FMATCH_ERROR_ARGUMENT,
+                               "config->rows is set while config->solver is %d, which takes the "
+                               "same steps for all rows",
+                               (int)c.solver);
+        RETURN_IF_FAILED(configuration_read(&d->taken, sizeof d->taken, sizeof d->taken, c.rows,
+                                            "config->rows"));
+        RETURN_IF_FAILED(configuration_check_flags("config->rows->flags", d->taken.flags));
+    }
+    return read_base(d, c.base);
+}
+
+static fmatch_status name_row(const struct density *d, int64_t row, const char *what, double value,
+                              double t)
+{
+    return status_fail(FMATCH_ERROR_NOT_FINITE, "row %lld: %s is %s at t = %s",
+                       (long long)(d->flow.passage.first_row + row), what, NUMBER(value),
+                       NUMBER(t));
+}
+
+/* ---- both ends ---- */
+
+/* log p_0 at rows at t = 0, into the call's output. */
+static fmatch_status put_base(const struct density *d, int64_t first, int64_t n, const float *x)
+{
+    const fmatch_source *noise = d->flow.field.view.model->noise;
+    double *log_density = d->log_density + first;
+    if (!d->base.log_density)
+        return noise->kind->log_density(noise, n, x, log_density);
+    struct status_kept kept;
+    status_keep(&kept);
+    const int32_t code = d->base.log_density(d->base.user, n, x, log_density);
+    status_restore(&kept);
+    return status_of_callback("log_density", code);
+}
+
+/* Takes the integral from 0 to t off log p_0. */
+static fmatch_status subtract(const struct density *d, int64_t first, int64_t n,
+                              const double *integral)
+{
+    for (int64_t i = 0; i < n; i++) {
+        double *log_density = &d->log_density[first + i];
+        *log_density -= d->drawn ? integral[i] : -integral[i];
+        if (isnan(*log_density) || *log_density == (double)INFINITY || !isfinite(integral[i]))
+            return name_row(d, first + i, "log-density", *log_density,
+                            fmax(d->grid.start, d->grid.end));
+    }
+    return FMATCH_OK;
 }
 
 /* ---- the integral ---- */
@@ -123,81 +170,41 @@ static double weight_of_time(int64_t i, int64_t steps)
            (steps - i <= DIFFERENCES ? end[steps - i] : 0.0);
 }
 
-/* ---- a block of rows ---- */
+/* ---- a block of rows with steps of one length ---- */
 
-static double time_of_step(const struct flow *f, int64_t step)
+static double weight_at(const struct density *d, int64_t step)
 {
-    return step == f->steps
-               ? f->t_end
-               : f->t_start + (f->t_end - f->t_start) * (double)step / (double)f->steps;
-}
-
-static double weight_at(const struct flow *f, int64_t step)
-{
-    return (f->t_end - f->t_start) / (double)f->steps * weight_of_time(step, f->steps);
-}
-
-static fmatch_status name_row(const struct flow *f, const struct passengers *p, const char *what,
-                              int64_t row, double value, double t)
-{
-    return status_fail(FMATCH_ERROR_NOT_FINITE, "row %lld: %s is %s at t = %s",
-                       (long long)((f->x_start ? 0 : f->first_row) + p->first + row), what,
-                       NUMBER(value), NUMBER(t));
-}
-
-/* v, and its part of the integral where it has a weight. */
-static fmatch_status evaluate_field(const struct flow *f, struct passengers *p,
-                                    const struct model_rows *rows, double weight, float *v)
-{
-    const fmatch_model *model = f->view.model;
-    p->divergence.weight = weight;
-    return weight == 0 ? model_view_evaluate(&f->view, p->model_scratch, rows, v)
-                       : model->kind->diverge(model, f->view.snapshot, p->model_scratch, rows,
-                                              &p->divergence, v);
-}
-
-/* v_null + scale (v - v_null), and its divergence likewise. */
-static fmatch_status evaluate_guided(const struct flow *f, struct passengers *p,
-                                     const struct model_rows *rows, double weight, float *v)
-{
-    const double scale = f->guidance.scale;
-    const struct model_rows null = {.n = rows->n, .x = rows->x, .t = rows->t};
-    RETURN_IF_FAILED(evaluate_field(f, p, rows, weight * scale, v));
-    RETURN_IF_FAILED(evaluate_field(f, p, &null, weight * (1.0 - scale), p->null_velocity));
-    for (int64_t k = 0; k < rows->n * f->view.model->dim; k++)
-        v[k] = p->null_velocity[k] + (float)scale * (v[k] - p->null_velocity[k]);
-    return FMATCH_OK;
+    return (d->grid.end - d->grid.start) / (double)d->grid.steps *
+           weight_of_time(step, d->grid.steps);
 }
 
 /* v at a stage, and, where it has a weight, its part of the integral. */
-static fmatch_status take_stage(const struct flow *f, struct passengers *p, int32_t stage, double t,
-                                double weight)
+static fmatch_status take_stage(const struct density *d, struct passengers *p, int32_t stage,
+                                double t, double weight)
 {
-    const fmatch_model *model = f->view.model;
-    const int32_t dim = model->dim;
+    const struct field *field = &d->flow.field;
+    const int32_t dim = field->view.model->dim;
+    const int64_t cells = p->rows.n * dim;
     float *v = p->slope[stage];
-    for (int64_t i = 0; i < p->n; i++)
+    for (int64_t i = 0; i < p->rows.n; i++) {
         p->t[i] = (float)t;
-    const struct model_rows rows = {
-        .n = p->n,
-        .x = p->rounded,
-        .t = p->t,
-        .condition = f->condition ? f->condition + p->first * model->condition.columns : NULL};
-    const bool guided = f->condition && guidance_acts(&f->guidance, t);
-    RETURN_IF_FAILED((guided ? evaluate_guided : evaluate_field)(f, p, &rows, weight, v));
-    if (finite_all(p->n * dim, v))
+        p->guided[i] = p->rows.condition && guidance_acts(&field->guidance, t);
+    }
+    p->rows.weight = weight;
+    RETURN_IF_FAILED(field_evaluate(field, &p->rows, v));
+    if (finite_all(cells, v))
         return FMATCH_OK;
-    const int64_t i = finite_first_not(p->n * dim, v);
-    return name_row(f, p, "velocity", i / dim, (double)v[i], t);
+    const int64_t i = finite_first_not(cells, v);
+    return name_row(d, p->first + i / dim, "velocity", (double)v[i], t);
 }
 
-/* x + h times the weighted slopes of a row of the tableau, which begins with its time. */
-static void move(const struct flow *f, const struct passengers *p, int32_t row, double h, bool stay)
+/* x + h times so many slopes, weighted. */
+static void move(const struct density *d, const struct passengers *p, int32_t slopes,
+                 const double *weights, double h, bool stay)
 {
-    const double *weights = solver_row(f->solver, row) + 1;
-    for (int64_t k = 0; k < p->n * f->view.model->dim; k++) {
+    for (int64_t k = 0; k < p->rows.n * d->flow.field.view.model->dim; k++) {
         double sum = 0.0;
-        for (int32_t i = 0; i < row; i++)
+        for (int32_t i = 0; i < slopes; i++)
             sum += weights[i] * (double)p->slope[i][k];
         const double x = p->x[k] + h * sum;
         p->rounded[k] = (float)x;
@@ -206,166 +213,225 @@ static void move(const struct flow *f, const struct passengers *p, int32_t row, 
     }
 }
 
-static fmatch_status take_step(const struct flow *f, struct passengers *p, int64_t step)
+static fmatch_status take_step(const struct density *d, struct passengers *p, int64_t step)
 {
-    const int32_t stages = f->solver->stages;
-    const double t = time_of_step(f, step), h = time_of_step(f, step + 1) - t;
-    RETURN_IF_FAILED(take_stage(f, p, 0, t, weight_at(f, step)));
-    for (int32_t i = 1; i < stages; i++) {
-        move(f, p, i, h, true);
-        RETURN_IF_FAILED(take_stage(f, p, i, t + solver_row(f->solver, i)[0] * h, 0.0));
+    const struct solver *solver = d->flow.solver;
+    const bool reuses = solver->reuses_slope && step > 0;
+    const double t = grid_time(&d->grid, step), h = grid_time(&d->grid, step + 1) - t;
+    if (reuses) { /* the slope of the step before; steps of one length */
+        float *last = p->slope[0];
+        p->slope[0] = p->slope[1];
+        p->slope[1] = last;
     }
-    move(f, p, stages, h, false);
+    RETURN_IF_FAILED(take_stage(d, p, 0, t, weight_at(d, step)));
+    if (reuses) {
+        static const double weights[] = {1.5, -0.5};
+        move(d, p, 2, weights, h, false);
+        return FMATCH_OK;
+    }
+    for (int32_t i = 1; i < solver->stages; i++) {
+        const double *row = solver_row(solver, i);
+        move(d, p, i, row + 1, h, true);
+        RETURN_IF_FAILED(take_stage(d, p, i, t + row[0] * h, 0.0));
+    }
+    move(d, p, solver->stages, solver_row(solver, solver->stages) + 1, h, false);
     return FMATCH_OK;
 }
 
-/* log p_0 at `rounded`, the rows at t = 0, into the call's output. */
-static fmatch_status put_base(const struct flow *f, const struct passengers *p)
+static fmatch_status begin(const struct density *d, struct passengers *p)
 {
-    const fmatch_source *noise = f->view.model->noise;
-    double *log_density = f->log_density + p->first;
-    if (!f->base.log_density)
-        return noise->kind->log_density(noise, p->n, p->rounded, log_density);
-    struct status_kept kept;
-    status_keep(&kept);
-    const int32_t code = f->base.log_density(f->base.user, p->n, p->rounded, log_density);
-    status_restore(&kept);
-    return status_of_callback("log_density", code);
-}
-
-static fmatch_status begin(const struct flow *f, struct passengers *p)
-{
-    const fmatch_model *model = f->view.model;
-    const int64_t cells = p->n * model->dim;
-    if (f->x_start) {
-        memcpy(p->rounded, f->x_start + p->first * model->dim, (size_t)cells * sizeof *p->rounded);
-    } else {
-        const struct random_stream stream =
-            source_stream(model->noise, f->seed, STREAM_SAMPLER_NOISE);
-        const struct source_rows rows = {.x = p->rounded};
-        RETURN_IF_FAILED(source_draw(model->noise, &stream, f->first_row + p->first, p->n, &rows));
-        RETURN_IF_FAILED(put_base(f, p));
-    }
-    for (int64_t k = 0; k < cells; k++)
+    const int64_t n = p->rows.n;
+    const struct divergence *divergence = &p->rows.divergence;
+    RETURN_IF_FAILED(flow_begin_rows(&d->flow, p->first, n, p->rounded));
+    if (d->drawn)
+        RETURN_IF_FAILED(put_base(d, p->first, n, p->rounded));
+    for (int64_t k = 0; k < n * d->flow.field.view.model->dim; k++)
         p->x[k] = (double)p->rounded[k];
-    for (int64_t i = 0; i < p->n * divergence_terms(&f->method); i++)
-        p->divergence.terms[i] = 0.0;
+    for (int64_t i = 0; i < n; i++)
+        divergence->row[i] = d->flow.passage.first_probe + p->first + i;
+    for (int64_t i = 0; i < n * divergence_terms(&d->method); i++)
+        divergence->terms[i] = 0.0;
     return FMATCH_OK;
 }
 
-static fmatch_status end(const struct flow *f, struct passengers *p)
+static fmatch_status end(const struct density *d, struct passengers *p)
 {
-    const int32_t dim = f->view.model->dim;
-    const int64_t cells = p->n * dim, bad = finite_first_not(cells, p->rounded);
+    const struct passage *passage = &d->flow.passage;
+    const int32_t dim = d->flow.field.view.model->dim;
+    const int64_t n = p->rows.n, cells = n * dim, bad = finite_first_not(cells, p->rounded);
     double *integral = p->x; /* which is rounded by now */
     if (bad < cells)
-        return name_row(f, p, "x", bad / dim, (double)p->rounded[bad], f->t_end);
-    if (f->x_start)
-        RETURN_IF_FAILED(put_base(f, p));
-    if (f->x_end)
-        memcpy(f->x_end + p->first * dim, p->rounded, (size_t)cells * sizeof *p->rounded);
-    divergence_mean(&p->divergence, p->n, integral,
-                    f->standard_error ? f->standard_error + p->first : NULL);
-    for (int64_t i = 0; i < p->n; i++) {
-        double *log_density = &f->log_density[p->first + i];
-        *log_density -= f->t_end > f->t_start ? integral[i] : -integral[i];
-        if (isnan(*log_density) || *log_density == (double)INFINITY || !isfinite(integral[i]))
-            return name_row(f, p, "log-density", i, *log_density, fmax(f->t_start, f->t_end));
-    }
-    return FMATCH_OK;
+        return name_row(d, p->first + bad / dim, "x", (double)p->rounded[bad], d->grid.end);
+    if (!d->drawn)
+        RETURN_IF_FAILED(put_base(d, p->first, n, p->rounded));
+    if (passage->x_end)
+        memcpy(passage->x_end + p->first * dim, p->rounded, (size_t)cells * sizeof *p->rounded);
+    divergence_mean(&p->rows.divergence, n, integral,
+                    passage->standard_error ? passage->standard_error + p->first : NULL);
+    return subtract(d, p->first, n, integral);
 }
 
-/* Of [n, dim] floats on a lane. */
-static int64_t arrays_of(const struct flow *f)
+/* In floats, of a lane. */
+static int64_t lane_size(const struct flow *f, int64_t rows)
 {
-    return f->solver->stages + 1 + (f->guidance.scale != 1.0);
+    const int64_t dim = f->field.view.model->dim;
+    const int64_t arrays = 2 + f->solver->stages + 1 + (f->field.guidance.scale != 1.0);
+    const int64_t numbers = 2 * (2 + divergence_terms(f->field.divergence)) + 2;
+    return (rows * (arrays * dim + numbers) + 15) / 16 * 16 + field_scratch_size(&f->field, rows);
 }
 
-static fmatch_status carry(const struct flow *f, int32_t lane, int64_t first, int64_t n)
+/* Rows from `first` on, on a lane. */
+static struct passengers passengers_on(const struct flow *f, int32_t lane, int64_t first, int64_t n)
 {
-    const int64_t cells = f->together * f->view.model->dim;
-    double *doubles = f->doubles + lane * f->doubles_size;
-    float *floats = f->floats + lane * f->floats_size;
-    struct passengers p = {.first = first,
-                           .n = n,
-                           .x = doubles,
-                           .model_scratch = floats,
-                           .rounded = floats + f->model_size,
-                           .divergence = {.method = &f->method,
-                                          .first_row = f->first_row + first,
-                                          .terms = doubles + cells,
-                                          .stride = n}};
+    const fmatch_model *model = f->field.view.model;
+    const int64_t rows = f->lane_rows, cells = rows * model->dim;
+    const float *condition = f->passage.condition;
+    struct passengers p = {.first = first};
+    float *room = f->room + lane * f->lane_size;
+    p.rows.scratch = room;
+    p.x = (double *)(void *)(room + field_scratch_size(&f->field, rows)); /* aligned for any type */
+    double *weight = p.x + cells, *terms = weight + 2 * rows;
+    p.rows.divergence = (struct divergence){.method = f->field.divergence,
+                                            .row = (int64_t *)(void *)(weight + rows),
+                                            .weight = weight,
+                                            .terms = terms,
+                                            .stride = n};
+    room = (float *)(terms + rows * divergence_terms(f->field.divergence));
+    p.rows.t = p.t = room;
+    p.rows.guided = p.guided = (bool *)(room + rows);
+    p.rows.x = p.rounded = room + 2 * rows;
     for (int32_t i = 0; i < f->solver->stages; i++)
         p.slope[i] = p.rounded + (i + 1) * cells;
-    p.null_velocity = p.rounded + (f->solver->stages + 1) * cells;
-    p.t = p.rounded + arrays_of(f) * cells;
-    RETURN_IF_FAILED(begin(f, &p));
-    for (int64_t step = 0; step < f->steps; step++)
-        RETURN_IF_FAILED(take_step(f, &p, step));
-    RETURN_IF_FAILED(take_stage(f, &p, 0, f->t_end, weight_at(f, f->steps)));
-    return end(f, &p);
+    p.rows.null_velocity = p.rounded + (f->solver->stages + 1) * cells;
+    p.rows.n = n;
+    p.rows.condition = condition ? condition + first * model->condition.columns : NULL;
+    return p;
+}
+
+static fmatch_status carry(const struct density *d, int32_t lane, int64_t first, int64_t n)
+{
+    struct passengers p = passengers_on(&d->flow, lane, first, n);
+    RETURN_IF_FAILED(begin(d, &p));
+    for (int64_t step = 0; step < d->grid.steps; step++)
+        RETURN_IF_FAILED(take_step(d, &p, step));
+    RETURN_IF_FAILED(take_stage(d, &p, 0, d->grid.end, weight_at(d, d->grid.steps)));
+    return end(d, &p);
 }
 
 static fmatch_status carry_block(void *user, int32_t lane, int64_t first, int64_t rows)
 {
-    const struct flow *f = user;
-    for (int64_t i = 0; i < rows; i += f->together)
-        RETURN_IF_FAILED(
-            carry(f, lane, first + i, rows - i < f->together ? rows - i : f->together));
+    const struct density *d = user;
+    const int64_t together = d->flow.lane_rows;
+    for (int64_t i = 0; i < rows; i += together)
+        RETURN_IF_FAILED(carry(d, lane, first + i, rows - i < together ? rows - i : together));
     return FMATCH_OK;
+}
+
+/* The caller's function runs on the calling thread. */
+static fmatch_status carry_all(struct density *d)
+{
+    const int64_t n = d->flow.passage.n;
+    if (d->base.log_density)
+        return carry_block(d, 0, 0, n);
+    const struct model_blocks blocks = {.n = n, .block = carry_block, .user = d};
+    return model_blocks_run(d->flow.field.view.model, &blocks);
+}
+
+/* ---- adaptive steps ---- */
+
+/* Rows are followed where they come out, from where they begin. */
+static fmatch_status follow_all(struct density *d)
+{
+    struct passage *p = &d->flow.passage;
+    RETURN_IF_FAILED(flow_begin_rows(&d->flow, 0, p->n, p->x_end));
+    if (d->drawn)
+        RETURN_IF_FAILED(put_base(d, 0, p->n, p->x_end));
+    p->x_start = p->x_end;
+    const fmatch_status status = adaptive_run(&d->flow);
+    if (status != FMATCH_OK && status != FMATCH_ERROR_STEP_LIMIT &&
+        status != FMATCH_ERROR_NOT_FINITE)
+        return status;
+    for (int64_t i = 0; i < p->n; i++)
+        row_record_put(&d->flow.records[i], &d->taken, i);
+    if (!d->drawn)
+        RETURN_IF_FAILED(put_base(d, 0, p->n, p->x_end));
+    for (int64_t i = 0; i < p->n; i++) {
+        if (d->flow.records[i].outcome == ROW_ARRIVED) {
+            RETURN_IF_FAILED(subtract(d, i, 1, p->integral + i));
+            continue;
+        }
+        d->log_density[i] = NAN;
+        if (p->standard_error)
+            p->standard_error[i] = NAN;
+    }
+    return status;
+}
+
+/* What adaptive steps keep of all rows, in doubles: records, integrals, and x where nobody asks for
+ * it. NULL: for its size alone. */
+static int64_t lay_out_rows(struct flow *f, double *room)
+{
+    struct passage *p = &f->passage;
+    const int64_t dim = f->field.view.model->dim;
+    const int64_t record = (int64_t)(sizeof(struct row_record) / sizeof(double));
+    const int64_t others = p->n * (record + 1);
+    const int64_t x = p->x_end ? 0 : (p->n * dim + 1) / 2;
+    if (room) {
+        f->records = (struct row_record *)(void *)room;
+        p->integral = room + p->n * record;
+        if (x > 0)
+            p->x_end = (float *)(room + others);
+    }
+    return others + x;
 }
 
 /* ---- a call ---- */
 
-/* The caller's function runs on the calling thread. */
-static fmatch_status carry_all(struct flow *f)
+static fmatch_status run(struct density *d)
 {
-    if (!f->base.log_density) {
-        const struct model_blocks blocks = {.n = f->n, .block = carry_block, .user = f};
-        return model_blocks_run(f->view.model, &blocks);
-    }
-    return carry_block(f, 0, 0, f->n);
-}
-
-static fmatch_status run(struct flow *f)
-{
-    const fmatch_model *model = f->view.model;
+    struct flow *f = &d->flow;
+    const fmatch_model *model = f->field.view.model;
     const fmatch_allocator *allocator = &model->context->allocator;
-    const int64_t most = divergence_rows_together(&f->method);
-    const int32_t lanes = f->base.log_density ? 1 : model_blocks_lanes(model, f->n);
-    f->together = f->n < most ? f->n : most;
-    const int64_t one = model->kind->scratch_size(model, f->together);
-    const int64_t other = model->kind->diverge_size(model, f->together);
-    f->model_size = one > other ? one : other;
-    const int64_t cells = f->together * model->dim;
-    f->floats_size = (f->model_size + arrays_of(f) * cells + f->together + 15) / 16 * 16;
-    f->doubles_size = cells + f->together * divergence_terms(&f->method);
-    f->floats = allocation_create(allocator, lanes * f->floats_size, sizeof *f->floats);
-    f->doubles = allocation_create(allocator, lanes * f->doubles_size, sizeof *f->doubles);
-    fmatch_status status = FMATCH_OK;
-    if (f->floats && f->doubles) {
-        model_view_begin(&f->view);
-        status = carry_all(f);
-        model_view_end(&f->view);
-    } else {
-        status = status_no_memory((size_t)lanes * ((size_t)f->floats_size * sizeof *f->floats +
-                                                   (size_t)f->doubles_size * sizeof *f->doubles));
-    }
-    allocation_destroy(allocator, f->doubles);
-    allocation_destroy(allocator, f->floats);
+    const int64_t n = f->passage.n, most = divergence_rows_together(&d->method);
+    const bool adaptive = is_adaptive(d);
+    const int64_t lanes = d->base.log_density && !adaptive ? 1 : model_blocks_lanes(model, n);
+    f->lane_rows = n < most ? n : most;
+    f->lane_size = (adaptive ? adaptive_lane_size : lane_size)(f, f->lane_rows);
+    const int64_t of_lanes = lanes * f->lane_size;
+    const int64_t floats = of_lanes + (adaptive ? 2 * lay_out_rows(f, NULL) : 0);
+    f->room = allocation_create(allocator, floats, sizeof *f->room);
+    if (!f->room)
+        return status_no_memory((size_t)floats * sizeof *f->room);
+    if (adaptive)
+        lay_out_rows(f, (double *)(void *)(f->room + of_lanes));
+    model_view_begin(&f->field.view);
+    const fmatch_status status = (adaptive ? follow_all : carry_all)(d);
+    model_view_end(&f->field.view);
+    allocation_destroy(allocator, f->room);
     return status;
 }
 
-static fmatch_status check_rows(const struct flow *f)
+/* At x, which is where rows begin or where they end up. */
+static fmatch_status evaluate(const fmatch_model *model, const fmatch_likelihood_config *config,
+                              const float *x, const struct passage *p, double *log_density)
 {
-    const fmatch_model *model = f->view.model;
-    const int64_t n = f->n, first_row = f->first_row;
-    const double *log_density = f->log_density;
+    status_begin();
+    CHECK_NOT_NULL(model);
+    struct density d = {.flow = {.field = {.view = {.model = model}}, .passage = *p},
+                        .drawn = !p->x_start,
+                        .log_density = log_density};
+    const int64_t n = p->n, first_row = p->first_probe;
+    RETURN_IF_FAILED(read_config(&d, config));
     CHECK_RANGE("n", n, 0, SOURCE_ROWS_MAX / model->dim);
     CHECK_RANGE("first_row", first_row, 0, SOURCE_ROWS_MAX - n);
-    if (n > 0)
-        CHECK_NOT_NULL(log_density);
-    return condition_check(&model->condition, "condition", n, f->condition);
+    RETURN_IF_FAILED(condition_check(&model->condition, "condition", n, p->condition));
+    if (n == 0)
+        return FMATCH_OK;
+    CHECK_NOT_NULL(log_density);
+    CHECK_NOT_NULL(x);
+    if (p->x_start)
+        RETURN_IF_FAILED(status_check_finite("x", 0, n, model->dim, x));
+    return run(&d);
 }
 
 fmatch_status fmatch_likelihood_evaluate(const fmatch_model *model,
@@ -373,23 +439,13 @@ fmatch_status fmatch_likelihood_evaluate(const fmatch_model *model,
                                          const float *x, const float *condition, int64_t first_row,
                                          double *log_density, double *standard_error, float *x0)
 {
-    status_begin();
-    CHECK_NOT_NULL(model);
-    struct flow f = {.view = {.model = model},
-                     .n = n,
-                     .first_row = first_row,
-                     .x_start = x,
-                     .condition = condition,
-                     .x_end = x0,
-                     .log_density = log_density,
-                     .standard_error = standard_error};
-    RETURN_IF_FAILED(read_config(&f, config, &f.t_start));
-    RETURN_IF_FAILED(check_rows(&f));
-    if (n == 0)
-        return FMATCH_OK;
-    CHECK_NOT_NULL(x);
-    RETURN_IF_FAILED(status_check_finite("x", 0, n, model->dim, x));
-    return run(&f);
+    const struct passage p = {.x_start = x,
+                              .n = n,
+                              .condition = condition,
+                              .x_end = x0,
+                              .first_probe = first_row,
+                              .standard_error = standard_error};
+    return evaluate(model, config, x, &p, log_density);
 }
 
 fmatch_status fmatch_likelihood_draw(const fmatch_model *model,
@@ -397,20 +453,12 @@ fmatch_status fmatch_likelihood_draw(const fmatch_model *model,
                                      int64_t first_row, int64_t n, const float *condition, float *x,
                                      double *log_density, double *standard_error)
 {
-    status_begin();
-    CHECK_NOT_NULL(model);
-    struct flow f = {.view = {.model = model},
-                     .n = n,
-                     .first_row = first_row,
-                     .seed = seed,
-                     .condition = condition,
-                     .x_end = x,
-                     .log_density = log_density,
-                     .standard_error = standard_error};
-    RETURN_IF_FAILED(read_config(&f, config, &f.t_end));
-    RETURN_IF_FAILED(check_rows(&f));
-    if (n == 0)
-        return FMATCH_OK;
-    CHECK_NOT_NULL(x);
-    return run(&f);
+    const struct passage p = {.seed = seed,
+                              .first_row = first_row,
+                              .n = n,
+                              .condition = condition,
+                              .x_end = x,
+                              .first_probe = first_row,
+                              .standard_error = standard_error};
+    return evaluate(model, config, x, &p, log_density);
 }

@@ -6,7 +6,6 @@
 #include "sample/adaptive.h"
 #include "sample/fixed_steps.h"
 
-#include <float.h>
 #include <math.h>
 
 struct fmatch_sampler {
@@ -73,42 +72,6 @@ static struct inpainting inpainting_of(const fmatch_sampler_config *c)
                                .end = c->inpainting_t_end > 0.0 ? c->inpainting_t_end : 1.0};
 }
 
-/* ---- control of adaptive steps ---- */
-
-enum { TRIES_MAX = 1 << 24, TRIES = 10000, ADAPTIVE = 1 };
-
-#define SETTING(field, low, high, value)                                                           \
-    {                                                                                              \
-        "config->" #field, offsetof(fmatch_sampler_config, field), ADAPTIVE,                       \
-            {.lowest = (low), .highest = (high)}, (value)                                          \
-    }
-static const struct configuration_setting control_settings[] = {
-    SETTING(tolerance_absolute, 1e-30, FLT_MAX, 1e-5),
-    SETTING(tolerance_relative, 1e-30, 1.0, 1e-5), SETTING(step_first, 0.0, 1.0, 0.0),
-    SETTING(step_smallest, 0.0, 1.0, 0.0), SETTING(step_largest, 0.0, 1.0, 1.0)};
-#undef SETTING
-
-static fmatch_status read_control(struct step_control *control, fmatch_sampler_config c,
-                                  bool adaptive)
-{
-    RETURN_IF_FAILED(configuration_check_settings(
-        &c, adaptive ? ADAPTIVE : 0, control_settings,
-        (int32_t)(sizeof control_settings / sizeof *control_settings)));
-    CHECK_RANGE("config->steps_max", c.steps_max, 0, adaptive ? TRIES_MAX : 0);
-    if (c.step_largest < c.step_smallest)
-        return status_fail(FMATCH_ERROR_ARGUMENT,
-                           "config->step_largest is %s; it must be at least "
-                           "config->step_smallest, %s",
-                           NUMBER(c.step_largest), NUMBER(c.step_smallest));
-    *control = (struct step_control){.absolute = c.tolerance_absolute,
-                                     .relative = c.tolerance_relative,
-                                     .first = c.step_first,
-                                     .smallest = c.step_smallest,
-                                     .largest = c.step_largest,
-                                     .steps_max = c.steps_max > 0 ? c.steps_max : TRIES};
-    return FMATCH_OK;
-}
-
 /* ---- creation ---- */
 
 static void release(fmatch_sampler *s)
@@ -142,7 +105,7 @@ fmatch_status fmatch_sampler_create(fmatch_sampler **sampler, const fmatch_model
     const struct solver *solver = solver_get(given.solver);
     const bool adaptive = is_adaptive(solver);
     struct step_control control;
-    RETURN_IF_FAILED(read_control(&control, given, adaptive));
+    RETURN_IF_FAILED(step_control_read(&control, given, adaptive));
     const fmatch_allocator *allocator = &model->context->allocator;
     struct grid grid;
     RETURN_IF_FAILED(grid_create(&grid, allocator, &given, adaptive));
@@ -325,20 +288,6 @@ fmatch_status fmatch_sampler_get_info(const fmatch_sampler *sampler, fmatch_samp
     return FMATCH_OK;
 }
 
-static void put_row(const fmatch_sampler_rows *to, int64_t i, const struct row_record *r)
-{
-    if (to->t)
-        to->t[i] = r->t;
-    if (to->step_smallest)
-        to->step_smallest[i] = r->smallest;
-    if (to->evaluations)
-        to->evaluations[i] = r->evaluations;
-    if (to->accepted)
-        to->accepted[i] = r->accepted;
-    if (to->rejected)
-        to->rejected[i] = r->rejected;
-}
-
 fmatch_status fmatch_sampler_get_rows(const fmatch_sampler *sampler, int64_t first, int64_t n,
                                       const fmatch_sampler_rows *rows)
 {
@@ -352,7 +301,7 @@ fmatch_status fmatch_sampler_get_rows(const fmatch_sampler *sampler, int64_t fir
     const bool adaptive = is_adaptive(sampler->solver);
     const struct row_record alike = adaptive ? (struct row_record){0} : record_of_grid(sampler);
     for (int64_t i = 0; i < n; i++)
-        put_row(&to, i, adaptive ? &sampler->records[first + i] : &alike);
+        row_record_put(adaptive ? &sampler->records[first + i] : &alike, &to, i);
     return FMATCH_OK;
 }
 

@@ -1,7 +1,7 @@
 /* Log-densities along the flow, against densities that are known. */
-#include "fixtures.h"
+#include "densities.h"
 
-enum { ROWS = 130, DIM_MOST = 10 };
+enum { ROWS = 130, MANY = 1000 };
 
 static fmatch_likelihood_config config_with(int32_t solver, int64_t steps, double t)
 {
@@ -11,12 +11,6 @@ static fmatch_likelihood_config config_with(int32_t solver, int64_t steps, doubl
     c.steps = steps;
     c.t = t;
     return c;
-}
-
-static double normal_log_density(double x, double mean, double std)
-{
-    const double z = (x - mean) / std;
-    return -0.5 * z * z - log(std) - 0.5 * log(2 * PI);
 }
 
 /* ---- densities that are known ---- */
@@ -59,48 +53,11 @@ static void a_new_network_has_the_gaussian(void **state)
     }
 }
 
-struct mixture {
-    int32_t dim, components;
-    float weights[3], means[3 * DIM_MOST], stds[3 * DIM_MOST];
-};
-
-static void fill_mixture(struct mixture *m, int32_t dim)
-{
-    *m = (struct mixture){.dim = dim, .components = 3, .weights = {0.5f, 0.2f, 0.3f}};
-    fill_scattered(m->means, 3 * (int64_t)dim, -1.5, 1.5, 3);
-    fill_scattered(m->stds, 3 * (int64_t)dim, 0.3, 1.2, 4);
-}
-
-static double mixture_log_density(const struct mixture *m, double t, const float *x)
-{
-    double each[3], largest = -INFINITY, sum = 0;
-    for (int k = 0; k < m->components; k++) {
-        each[k] = log(m->weights[k]);
-        for (int32_t j = 0; j < m->dim; j++)
-            each[k] += normal_log_density(x[j], t * m->means[k * m->dim + j],
-                                          hypot(1 - t, t * m->stds[k * m->dim + j]));
-        largest = fmax(largest, each[k]);
-    }
-    for (int k = 0; k < m->components; k++)
-        sum += exp(each[k] - largest);
-    return largest + log(sum);
-}
-
-static fmatch_model *make_mixture_field(fmatch_context *context, const struct mixture *m)
-{
-    fmatch_source *target;
-    expect_ok(fmatch_source_create_gaussian_mixture(&target, context, m->dim, m->components,
-                                                    m->weights, m->means, m->stds));
-    fmatch_model *model = make_closed_form(context, target);
-    fmatch_source_destroy(&target);
-    return model;
-}
-
 /* At data and on the way, of given points and of samples. */
 static void mixtures_have_their_density(void **state)
 {
     static const int32_t dims[] = {1, 2, 10};
-    float x[ROWS * DIM_MOST];
+    float x[ROWS * MIXTURE_DIM_MOST];
     double seen[ROWS];
     for (size_t d = 0; d < COUNT(dims); d++) {
         struct mixture m;
@@ -131,7 +88,7 @@ static void each_solver_has_its_order(void **state)
     float x[ROWS * 2];
     double seen[ROWS];
     fill_scattered(x, ROWS * 2, -1.5, 1.5, 1);
-    static const double orders[] = {1, 2, 2, 4, 3, 4};
+    static const double orders[] = {1, 2, 2, 4, 3, 4, 2};
     for (int32_t solver = 0; solver < (int32_t)COUNT(orders); solver++) {
         double error[2] = {0};
         for (int fine = 0; fine < 2; fine++) {
@@ -219,55 +176,6 @@ static void samples_are_those_of_the_sampler(void **state)
 }
 
 /* ---- Hutchinson ---- */
-
-enum { SIDE = 10, MANY = 1000 };
-
-static double matrix(int i, int j)
-{
-    return 0.3 * cos(1.0 + 3.7 * i + 1.3 * j * j);
-}
-
-/* v = t A x + c, whose divergence has the integral t^2 / 2 tr A whatever the path. */
-static int32_t linear_field(void *user, int64_t n, const float *x, const float *t,
-                            const float *condition, float *v)
-{
-    (void)user;
-    for (int64_t r = 0; r < n; r++)
-        for (int i = 0; i < SIDE; i++) {
-            double sum = condition ? condition[r] : 0;
-            for (int j = 0; j < SIDE; j++)
-                sum += t[r] * matrix(i, j) * x[r * SIDE + j];
-            v[r * SIDE + i] = (float)sum;
-        }
-    return 0;
-}
-
-static int32_t linear_derivative(void *user, int64_t n, const float *x, const float *t,
-                                 const float *condition, const float *u, float *v, float *ju)
-{
-    return linear_field(user, n, x, t, condition, v) | linear_field(user, n, u, t, NULL, ju);
-}
-
-static fmatch_model *make_linear(fmatch_context *context, bool jacobian, const fmatch_source *noise)
-{
-    const fmatch_velocity_callbacks c = {.struct_size = sizeof c,
-                                         .evaluate = linear_field,
-                                         .condition_dim = 1,
-                                         .null_condition = FMATCH_NULL_CONDITION_ACCEPTED,
-                                         .jacobian_vector = jacobian ? linear_derivative : NULL};
-    fmatch_model *model;
-    expect_ok(fmatch_model_create_callback(&model, context, SIDE, &c, noise));
-    return model;
-}
-
-/* The base at x0, which the call itself gives, and what the divergence takes off. */
-static double linear_log_density(const float *x0, double t)
-{
-    double sum = 0;
-    for (int j = 0; j < SIDE; j++)
-        sum += normal_log_density(x0[j], 0, 1) - t * t / 2 * matrix(j, j);
-    return sum;
-}
 
 static void the_standard_error_covers_the_exact_value(void **state)
 {
@@ -384,16 +292,6 @@ static void the_base_may_be_anything_and_conditions_are_of_a_row(void **state)
     fmatch_model_destroy(&model);
     fmatch_source_destroy(&array);
     fmatch_source_destroy(&noise);
-}
-
-/* v = c x, and x / 2 under the null condition. */
-static int32_t growth(void *user, int64_t n, const float *x, const float *t, const float *condition,
-                      float *v)
-{
-    (void)user, (void)t;
-    for (int64_t i = 0; i < n; i++)
-        v[i] = (condition && !isnan(condition[i]) ? condition[i] : 0.5f) * x[i];
-    return 0;
 }
 
 /* Guided, the field is k x with k = 1/2 + s (c - 1/2), under which N(0, 1) becomes N(0, e^2k). */
@@ -524,8 +422,6 @@ static void settings_out_of_range_are_named(void **state)
         fmatch_likelihood_config config;
     } wrong[] = {{"config->solver", config_with(-1, 5, 1)},
                  {"config->solver", config_with(99, 5, 1)},
-                 {"config->solver", config_with(FMATCH_SOLVER_ADAMS_BASHFORTH, 5, 1)},
-                 {"config->solver", config_with(FMATCH_SOLVER_DORMAND_PRINCE, 5, 1)},
                  {"config->steps", config_with(0, 0, 1)},
                  {"config->steps", config_with(0, ((int64_t)1 << 24) + 1, 1)},
                  {"config->t", config_with(0, 5, 0)},
@@ -533,8 +429,8 @@ static void settings_out_of_range_are_named(void **state)
                  {"config->t", config_with(0, 5, NAN)},
                  {"config->divergence->method", config_with(0, 5, 1)},
                  {"config->base->log_density", config_with(0, 5, 1)}};
-    wrong[9].config.divergence = &d;
-    wrong[10].config.base = &none;
+    wrong[7].config.divergence = &d;
+    wrong[8].config.base = &none;
     for (size_t i = 0; i < COUNT(wrong); i++) {
         expect_status(
             fmatch_likelihood_evaluate(model, &wrong[i].config, 1, x, NULL, 0, &seen, NULL, NULL),
@@ -615,7 +511,7 @@ static void allocations_may_fail(void **state)
         }
         world->ledger.fail_at = 0;
         expect_ok(status);
-        assert_int_equal(failures, 2);
+        assert_int_equal(failures, 1);
     }
     fmatch_model_destroy(&model);
 }

@@ -13,6 +13,7 @@ enum { ROWS = 300, STEPS = 5 };
 struct outcome {
     float drawn[ROWS], trajectory[(STEPS + 1) * ROWS], integrated[ROWS], exact[ROWS], csv[ROWS];
     float adapted[2 * ROWS];
+    double densities[2 * ROWS];
     float noisy[ROWS], inpainted[ROWS], moved[ROWS];
     float parameters[200], noise_moments[2], callback_rows[ROWS], from_file[ROWS];
     double losses[8], evaluated, batch_loss, w1, w2, energy, floor;
@@ -264,6 +265,14 @@ static bool sample(struct attempt *attempt, struct holdings *h, struct outcome *
     CREATE(h->adaptive, fmatch_sampler_create, h->model, &config);
     TRY(fmatch_sampler_draw(h->adaptive, 1, 0, 50, NULL, o->adapted));
     TRY(fmatch_sampler_draw_trajectory(h->adaptive, 1, 0, ROWS, NULL, o->adapted));
+    fmatch_likelihood_config likelihood;
+    fmatch_likelihood_config_init(&likelihood);
+    likelihood.steps = STEPS;
+    TRY(fmatch_likelihood_evaluate(h->model, &likelihood, ROWS, o->drawn, NULL, 0, o->densities,
+                                   NULL, NULL));
+    likelihood.solver = FMATCH_SOLVER_DORMAND_PRINCE;
+    TRY(fmatch_likelihood_evaluate(h->model, &likelihood, ROWS, o->drawn, NULL, 0,
+                                   o->densities + ROWS, NULL, NULL));
     fmatch_stochastic_config stochastic;
     fmatch_stochastic_config_init(&stochastic);
     fmatch_sampler_config_init(&config);

@@ -83,6 +83,34 @@ def test_log_density_of_a_mixture(target):
     np.testing.assert_allclose(half.log_density, model.log_density(drawn.x, 0.5), atol=1e-4)
 
 
+@pytest.mark.parametrize('solver', ['bogacki_shampine', 'dormand_prince', 'tsitouras'])
+def test_rows_choose_their_steps(target, solver):
+    model = fm.Model.closed_form(target)
+    likelihood = fm.Likelihood(model, solver=solver, atol=1e-5, rtol=1e-5)
+    drawn = likelihood.draw(100, seed=3)
+    np.testing.assert_allclose(drawn.log_density, model.log_density(drawn.x), atol=5e-4)
+    seen = likelihood.evaluate(drawn.x)
+    np.testing.assert_allclose(seen.log_density, drawn.log_density, atol=5e-4)
+    assert (seen.statistics.t == 0).all() and (drawn.statistics.t == 1).all()
+    assert seen.statistics.evaluations.min() < seen.statistics.evaluations.max()
+    assert fm.Likelihood(model, solver='adams_bashforth').evaluate(drawn.x).statistics is None
+
+
+def test_rows_that_stop_leave_the_others():
+    model = fm.Model.callback(1, lambda x, t, c: c * x, condition_dim=1,
+                              jacobian_vector=lambda x, t, c, u: (c * x, c * u))
+    likelihood = fm.Likelihood(model, solver='dormand_prince', max_steps=30)
+    with pytest.raises(fm.StepLimitError, match='row 1: config->steps_max') as caught:
+        likelihood.evaluate([1, 1], [0.5, 500])
+    seen = caught.value.result
+    np.testing.assert_allclose(seen.log_density[0], normal_log_density(np.ones((1, 1)), 0, np.exp(0.5)), atol=1e-4)
+    assert np.isnan(seen.log_density[1]) and np.isnan(seen.standard_error[1])
+    assert seen.statistics.t[0] == 0 and 0 < seen.statistics.t[1] < 1
+    np.testing.assert_allclose(seen.x[1], np.exp(500 * (seen.statistics.t[1] - 1)), atol=1e-4)
+    with pytest.raises(fm.ArgumentError, match='tolerance_absolute'):
+        fm.Likelihood(model, atol=1e-3).evaluate([1], [0.5])
+
+
 def test_log_density_of_a_new_network_is_the_gaussian():
     mean, std = [10, -2], [3, 0.1]
     model = fm.Model.mlp(2, data_mean=mean, data_std=std)

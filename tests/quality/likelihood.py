@@ -14,6 +14,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 
 LIMITS = [
     ("logp_exact_error", "log-density along the closed-form field, 1, 2 and 10 dimensions, off by at most", "<=", 1e-4),
+    ("logp_adaptive_error", "the same with steps of each row, tolerances 1e-3 ... 1e-6: median error / tolerance, largest", "<=",
+     10),
     ("density_integral_error", "densities learned in 1 and 2 dimensions: |integral - 1|, largest", "<=", 0.005),
     ("hutchinson_coverage", "32 Rademacher probes, 10 dimensions, a network: rows within 1.96 standard errors", "", 0.945),
     ("hutchinson_coverage_off", "the same, from 0.945 (0.92 to 0.97)", "<=", 0.025),
@@ -48,6 +50,28 @@ def exact_error(n):
         errors[dim] = max(np.abs(likelihood.evaluate(x).log_density - model.log_density(x)).max(),
                           np.abs(drawn.log_density - model.log_density(drawn.x)).max())
         say(f"closed form in {dim} dimensions, RK4 with 200 steps: off by at most {errors[dim]:.2g}")
+    return errors
+
+
+def adaptive_error(n):
+    """Median of error over tolerance, by solver, dimension and tolerance, the larger one of given and of drawn rows."""
+    errors = {}
+    for dim in (1, 2, 10):
+        target = scattered_mixture(dim)
+        model = fm.Model.closed_form(target, context=CONTEXT)
+        x = target.draw(n, seed=1)
+        for solver in ("bogacki_shampine", "dormand_prince", "tsitouras"):
+            said = []
+            for tolerance in (1e-3, 1e-4, 1e-5, 1e-6):
+                likelihood = fm.Likelihood(model, solver=solver, atol=tolerance, rtol=tolerance)
+                seen, drawn = likelihood.evaluate(x), likelihood.draw(n, seed=3)
+                off = np.stack([np.abs(seen.log_density - model.log_density(x)),
+                                np.abs(drawn.log_density - model.log_density(drawn.x))]) / tolerance
+                errors[f"{solver}, {dim}, {tolerance:g}"] = float(np.median(off, axis=1).max())
+                said.append(f"{np.median(off, axis=1).max():.2g} ({off.max():.2g}; "
+                            f"{seen.statistics.evaluations.mean():.0f})")
+            say(f"{solver} in {dim} dimensions, error / tolerance at 1e-3 ... 1e-6, median (largest; evaluations): "
+                + ", ".join(said))
     return errors
 
 
@@ -205,14 +229,16 @@ def beside_torch(threads, rounds, n=10000, steps=50):
 
 def likelihood(quick):
     errors = exact_error(200 if quick else 2000)
+    adaptive = adaptive_error(200 if quick else 2000)
     integrals = density_integrals(quick)
     beside = beside_joint(quick)
     covered = coverage(1000, 1000 if quick else 4000)
     peers = {threads: beside_torch(threads, 3 if quick else 7) for threads in (1, 2)}
     share = covered["network, rademacher"]
-    targets = {"logp_exact_error": float(max(errors.values())),
+    targets = {"logp_exact_error": float(max(errors.values())), "logp_adaptive_error": max(adaptive.values()),
                "density_integral_error": max(abs(value - 1) for value in integrals.values()),
-               "logp_error_vs_joint": max(beside.values()), "hutchinson_coverage": share, "hutchinson_coverage_off": abs(share - 0.945),
+               "logp_error_vs_joint": max(beside.values()),
+               "hutchinson_coverage": share, "hutchinson_coverage_off": abs(share - 0.945),
                "logp_vs_torch": peers[1] and peers[1]["ratio"], "logp_vs_torch_2": peers[2] and peers[2]["ratio"]}
-    return targets, {"exact": {k: float(v) for k, v in errors.items()}, "integrals": integrals, "joint": beside, "coverage": covered,
-                     "torch": peers}
+    return targets, {"exact": {k: float(v) for k, v in errors.items()}, "adaptive": adaptive, "integrals": integrals,
+                     "joint": beside, "coverage": covered, "torch": peers}

@@ -294,7 +294,10 @@ class LikelihoodConfig(Structure):
                 ('t', c_double), ('divergence', POINTER(DivergenceConfig)),
                 ('base', POINTER(DensityCallbacks)), ('guidance_strength', c_double),
                 ('guidance_t_start', c_double), ('guidance_t_end', c_double),
-                ('guidance', c_int32), ('flags', c_uint32)]
+                ('guidance', c_int32), ('flags', c_uint32), ('tolerance_absolute', c_double),
+                ('tolerance_relative', c_double), ('step_first', c_double),
+                ('step_smallest', c_double), ('step_largest', c_double), ('steps_max', c_int64),
+                ('rows', POINTER(SamplerRows))]
 
 
 class MmdConfig(Structure):

@@ -46,6 +46,16 @@ class RowStatistics(NamedTuple):
     rejected: np.ndarray
 
 
+def statistics_of(n: int) -> Tuple[RowStatistics, Any]:
+    """Arrays for n rows, and the struct by which the library fills them."""
+    kinds = (np.float64, np.float64, np.int64, np.int64, np.int64)
+    arrays = RowStatistics(*(np.empty(n, kind) for kind in kinds))
+    rows = _library.SamplerRows(
+        struct_size=sizeof(_library.SamplerRows),
+        **{name: address(array) for name, array in arrays._asdict().items()})
+    return arrays, rows
+
+
 class Sampler(Handle):
     """Carries noise to data along a model's velocity.
 
@@ -213,11 +223,7 @@ class Sampler(Handle):
         """What each row of the last call took."""
         with self._lock:
             n = self.info.rows
-            kinds = (np.float64, np.float64, np.int64, np.int64, np.int64)
-            arrays = RowStatistics(*(np.empty(n, kind) for kind in kinds))
-            rows = _library.SamplerRows(
-                struct_size=sizeof(_library.SamplerRows),
-                **{name: address(array) for name, array in arrays._asdict().items()})
+            arrays, rows = statistics_of(n)
             self._call(library.fmatch_sampler_get_rows, 0, n, byref(rows))
         return arrays
 
