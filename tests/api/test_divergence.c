@@ -447,6 +447,34 @@ static void the_score_is_in_the_units_of_the_data(void **state)
     }
 }
 
+/* Where a polynomial path has no speed, v tells nothing, and x is noise about m: N(m, s^2). */
+static void where_v_says_nothing_the_score_is_that_of_the_noise(void **state)
+{
+    fmatch_path_config path;
+    fmatch_path_config_init(&path);
+    path.kind = FMATCH_PATH_POLYNOMIAL;
+    path.exponent = 30;
+    fmatch_mlp_config c;
+    fmatch_mlp_config_init(&c);
+    c.dim = 3;
+    c.data_mean = mean3;
+    c.data_std = std3;
+    c.path = &path;
+    fmatch_model *model;
+    expect_ok(fmatch_model_create_mlp(&model, context_of(state), &c));
+    static const float t[] = {0, 1e-6f, 1e-3f, 0.05f, 0.2f};
+    enum { TIMES = sizeof t / sizeof *t };
+    float x[TIMES * 3], score[TIMES * 3];
+    fill_scattered(x, TIMES * 3, -2, 5, 1);
+    expect_ok(fmatch_model_evaluate_score(model, TIMES, x, t, NULL, score));
+    for (int k = 0; k < TIMES * 3; k++) {
+        const double wanted = -(x[k] - mean3[k % 3]) / ((double)std3[k % 3] * std3[k % 3]);
+        expect_close(score[k], wanted, 1e-5 * (1 + fabs(wanted)), "t = %g, column %d", t[k / 3],
+                     k % 3);
+    }
+    fmatch_model_destroy(&model);
+}
+
 /* ---- bits ---- */
 
 enum { MANY = 1000 };
@@ -660,6 +688,7 @@ int main(void)
         world_test(callbacks_give_or_are_asked_for_derivatives),
         world_test(closed_forms_have_that_of_their_density),
         world_test(the_score_is_in_the_units_of_the_data),
+        world_test(where_v_says_nothing_the_score_is_that_of_the_noise),
         world_test(rows_are_independent_of_the_batch_and_of_threads),
         world_test(settings_out_of_range_are_named),
         world_test(failures_of_a_callback_are_told),
