@@ -89,7 +89,8 @@ FMATCH_API FMATCH_WARN_UNUSED fmatch_status fmatch_model_evaluate_divergence(
  * for the linear path and noise N(0, 1): (t v - x) / (1 - t). A closed-form or callback model is
  * taken to be on the linear path. Near t = 1 the error of v counts 1 / sigma times.
  *
- * @param model      with normal noise, on a path without noise of its own.
+ * @param model      with normal noise, which a mixture of one component is, on a path without noise
+ * of its own.
  * @param n          rows, 0 to 2^44 / dim.
  * @param x          [n, dim], finite.
  * @param t          [n], in [0, 1).

@@ -4,11 +4,11 @@
 #include "base/configuration.h"
 #include "base/status.h"
 #include "model/mlp_model.h"
-#include "source/normal_source.h"
+#include "source/mixture_source.h"
 
 static fmatch_status check_model(const fmatch_model *model)
 {
-    if (!normal_source_is(model->noise))
+    if (!mixture_source_is_normal(model->noise))
         return status_fail(FMATCH_ERROR_UNSUPPORTED,
                            "the model's noise is not normal; its score does not follow from v");
     if (model->path && path_is_noisy(model->path))
