@@ -237,7 +237,6 @@ static fmatch_status integrate(fmatch_sampler *s, const struct passage *p)
     if (s->busy)
         return status_fail(FMATCH_ERROR_STATE,
                            "the sampler is in a call already; a callback cannot enter it again");
-    s->rows_taken = 0;
     if (p->n == 0)
         return FMATCH_OK;
     struct flow f = {.field = {.view = {.model = s->model}, .guidance = s->guidance},
@@ -368,9 +367,11 @@ int64_t fmatch_sampler_count_evaluations(const fmatch_sampler *sampler)
 
 /* ---- the public calls ---- */
 
-static fmatch_status check_rows(const fmatch_sampler *sampler, const struct passage *p)
+/* From here on there is a call, which has taken nothing if it fails. */
+static fmatch_status check_rows(fmatch_sampler *sampler, const struct passage *p)
 {
     CHECK_NOT_NULL(sampler);
+    sampler->rows_taken = 0;
     CHECK_RANGE("n", p->n, 0, SOURCE_ROWS_MAX / sampler->model->dim);
     return condition_check(&sampler->model->condition, "condition", p->n, p->condition);
 }
