@@ -260,6 +260,25 @@ static void guidance_combines_two_velocities(void **state)
     fmatch_model_destroy(&model);
 }
 
+/* Without a condition there are no two velocities to take. */
+static void evaluations_that_were_not_guided_count_once(void **state)
+{
+    fmatch_model *model = make_conditional(context_of(state));
+    const fmatch_sampler_config config = guided(FMATCH_GUIDANCE_SCALE, 2.5);
+    fmatch_sampler *sampler;
+    fmatch_sampler_info info = {.struct_size = sizeof info};
+    float x[ROWS * DIM];
+    expect_ok(fmatch_sampler_create(&sampler, model, &config));
+    expect_ok(fmatch_sampler_integrate(sampler, ROWS, points, NULL, x));
+    expect_ok(fmatch_sampler_get_info(sampler, &info));
+    assert_int_equal(info.evaluations, 4 * ROWS);
+    expect_ok(fmatch_sampler_integrate(sampler, ROWS, points, conditions, x));
+    expect_ok(fmatch_sampler_get_info(sampler, &info));
+    assert_int_equal(info.evaluations, 8 * ROWS);
+    fmatch_sampler_destroy(&sampler);
+    fmatch_model_destroy(&model);
+}
+
 static void expect_sampler_refused(const fmatch_model *model, fmatch_sampler_config config,
                                    fmatch_status wanted, const char *word)
 {
@@ -344,6 +363,8 @@ int main(void)
                                         world_teardown),
         cmocka_unit_test_setup_teardown(copies_keep_the_condition, world_setup, world_teardown),
         cmocka_unit_test_setup_teardown(guidance_combines_two_velocities, world_setup,
+                                        world_teardown),
+        cmocka_unit_test_setup_teardown(evaluations_that_were_not_guided_count_once, world_setup,
                                         world_teardown),
         cmocka_unit_test_setup_teardown(impossible_guidance_is_refused, world_setup,
                                         world_teardown),
