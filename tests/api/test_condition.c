@@ -313,7 +313,7 @@ static void impossible_guidance_is_refused(void **state)
 
 /* ---- a user's field ---- */
 
-/* v = condition, or 5 for the null condition. */
+/* v = condition, or 5 for the null condition, of all rows or of one. */
 static int32_t condition_as_velocity(void *user, int64_t n, const float *x, const float *t,
                                      const float *condition, float *v)
 {
@@ -321,7 +321,7 @@ static int32_t condition_as_velocity(void *user, int64_t n, const float *x, cons
     (void)x;
     (void)t;
     for (int64_t i = 0; i < n; i++)
-        v[i] = condition ? condition[i] : 5;
+        v[i] = condition && !isnan(condition[i]) ? condition[i] : 5;
     return 0;
 }
 
@@ -337,10 +337,11 @@ static void users_fields_get_their_conditions(void **state)
     float *x = floats(MANY), *condition = floats(MANY), *end = floats(MANY);
     fill_scattered(x, MANY, -1, 1, 1);
     fill_scattered(condition, MANY, -1, 1, 2);
+    condition[7] = NAN;
     fmatch_sampler *sampler = make_sampler(model, FMATCH_SOLVER_EULER, 2, 0, 1);
     expect_ok(fmatch_sampler_integrate(sampler, MANY, x, condition, end));
     for (int i = 0; i < MANY; i++)
-        expect_close(end[i], x[i] + condition[i], 1e-6, "row %d", i);
+        expect_close(end[i], x[i] + (i == 7 ? 5 : condition[i]), 1e-6, "row %d", i);
     expect_ok(fmatch_sampler_integrate(sampler, MANY, x, NULL, end));
     for (int i = 0; i < MANY; i++)
         expect_close(end[i], x[i] + 5, 1e-6, "null, row %d", i);
