@@ -41,7 +41,8 @@ typedef struct fmatch_divergence_config {
      * Step h of the central differences (v(x + h u) - v(x - h u)) / 2h for a callback model without
      * a jacobian_vector, 0 to 1; times the power of two that is next to the largest |x| of the row,
      * where that is above 1. Default 0: 2^-8, with which a field whose values and derivatives are
-     * about 1 is right to 1e-5.
+     * about 1 is right to 1e-5, if no |x| is much above 1. One that changes over lengths much
+     * shorter than the largest |x|, such as that of data far from 0, needs a smaller step.
      */
     double finite_difference;
 } fmatch_divergence_config;
