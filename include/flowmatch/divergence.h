@@ -41,7 +41,8 @@ typedef struct fmatch_divergence_config {
      * Step h of the central differences (v(x + h u) - v(x - h u)) / 2h for a callback model without
      * a jacobian_vector, 0 to 1; times the power of two that is next to the largest |x| of the row,
      * where that is above 1. Default 0: 2^-8, with which a field whose values and derivatives are
-     * about 1 is right to 1e-5.
+     * about 1 is right to 1e-5, if no |x| is much above 1. One that changes over lengths much
+     * shorter than the largest |x|, such as that of data far from 0, needs a smaller step.
      */
     double finite_difference;
 } fmatch_divergence_config;
@@ -89,7 +90,8 @@ FMATCH_API FMATCH_WARN_UNUSED fmatch_status fmatch_model_evaluate_divergence(
  * for the linear path and noise N(0, 1): (t v - x) / (1 - t). A closed-form or callback model is
  * taken to be on the linear path. Near t = 1 the error of v counts 1 / sigma times.
  *
- * @param model      with normal noise, on a path without noise of its own.
+ * @param model      with normal noise, which a mixture of one component is, on a path without noise
+ * of its own.
  * @param n          rows, 0 to 2^44 / dim.
  * @param x          [n, dim], finite.
  * @param t          [n], in [0, 1).

@@ -149,8 +149,9 @@ typedef struct fmatch_velocity_callbacks {
     uint32_t flags;       /**< 0 */
     /**
      * Write v [n, dim] for x [n, dim] at times t [n] under conditions [n, condition_dim]: NULL for
-     * the null condition or where condition_dim is 0. May be called from several threads when the
-     * model is used so.
+     * the null condition of all rows or where condition_dim is 0; a row that begins with nan, which
+     * comes only if null_condition is ACCEPTED, is the null condition too. May be called from
+     * several threads when the model is used so.
      *
      * Returns 0; any other value stops the call with FMATCH_ERROR_CALLBACK, and a negative one is
      * the custom. What it writes must be finite.

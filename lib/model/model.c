@@ -129,11 +129,28 @@ struct lanes {
     const struct model_blocks *blocks;
     atomic_int_fast64_t next;   /* first row of the next block */
     atomic_int_fast64_t failed; /* first row of the first block that failed; n if none did */
+    atomic_flag busy;           /* for what is said of that block, on whatever thread it was */
+    fmatch_status status;
+    struct status_kept kept;
 };
 
 static int64_t rows_of_block(const struct model_blocks *b, int64_t first)
 {
     return b->n - first < MODEL_BLOCK_ROWS ? b->n - first : MODEL_BLOCK_ROWS;
+}
+
+static void keep_failure(struct lanes *l, int64_t first, fmatch_status status)
+{
+    while (atomic_flag_test_and_set(&l->busy))
+        ;
+    if (first < atomic_load(&l->failed)) {
+        atomic_store(&l->failed, first);
+        l->status = status;
+        status_keep(&l->kept);
+        if (status != FMATCH_ERROR_CALLBACK) /* a code would be of a call before */
+            l->kept.callback_code = 0;
+    }
+    atomic_flag_clear(&l->busy);
 }
 
 /* Blocks are taken in order, so that those before a failed one have been taken by somebody, who
@@ -146,11 +163,10 @@ static void run_lane(void *argument, int64_t lane)
         const int64_t first = atomic_fetch_add(&l->next, MODEL_BLOCK_ROWS);
         if (first >= atomic_load(&l->failed))
             return;
-        if (b->block(b->user, (int32_t)lane, first, rows_of_block(b, first)) == FMATCH_OK)
-            continue;
-        int_fast64_t before = atomic_load(&l->failed);
-        while (first < before && !atomic_compare_exchange_weak(&l->failed, &before, first))
-            ;
+        const fmatch_status status =
+            b->block(b->user, (int32_t)lane, first, rows_of_block(b, first));
+        if (status != FMATCH_OK)
+            keep_failure(l, first, status);
     }
 }
 
@@ -162,15 +178,11 @@ fmatch_status model_blocks_run(const fmatch_model *model, const struct model_blo
             RETURN_IF_FAILED(blocks->block(blocks->user, 0, first, rows_of_block(blocks, first)));
         return FMATCH_OK;
     }
-    struct lanes l = {.blocks = blocks, .next = 0, .failed = blocks->n};
+    struct lanes l = {.blocks = blocks, .next = 0, .failed = blocks->n, .busy = ATOMIC_FLAG_INIT};
     context_run(model->context, lanes, run_lane, &l);
-    const int64_t failed = atomic_load(&l.failed);
-    if (failed == blocks->n)
-        return FMATCH_OK;
-    /* Once more on this thread, whose detail the caller reads. */
-    if (blocks->explain)
-        return blocks->explain(blocks->user, failed, rows_of_block(blocks, failed));
-    return blocks->block(blocks->user, 0, failed, rows_of_block(blocks, failed));
+    if (l.status != FMATCH_OK)
+        status_restore(&l.kept);
+    return l.status;
 }
 
 /* ---- evaluation of given rows ---- */
@@ -182,9 +194,8 @@ struct evaluation {
     int64_t scratch_size; /* of a lane */
 };
 
-static fmatch_status check_block(void *user, int64_t first, int64_t rows)
+static fmatch_status check_block(const struct evaluation *e, int64_t first, int64_t rows)
 {
-    const struct evaluation *e = user;
     const int32_t dim = e->view.model->dim;
     const float *v = e->v + first * dim;
     if (finite_all(rows * dim, v))
@@ -233,8 +244,7 @@ fmatch_status fmatch_model_evaluate(const fmatch_model *model, int64_t n, const 
     if (!e.scratch)
         return status_no_memory((size_t)floats * sizeof *e.scratch);
     model_view_begin(&e.view);
-    const struct model_blocks blocks = {
-        .n = n, .block = evaluate_block, .explain = check_block, .user = &e};
+    const struct model_blocks blocks = {.n = n, .block = evaluate_block, .user = &e};
     const fmatch_status status = model_blocks_run(model, &blocks);
     model_view_end(&e.view);
     allocation_destroy(&model->context->allocator, e.scratch);

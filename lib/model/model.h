@@ -86,9 +86,6 @@ struct model_rows model_rows_part(const fmatch_model *model, const struct model_
 struct model_blocks {
     int64_t n;
     fmatch_status (*block)(void *user, int32_t lane, int64_t first, int64_t rows);
-    /* Fails once more, on the calling thread, as a block that has failed on another one; NULL:
-     * running `block` again does. For blocks whose output may be their input. */
-    fmatch_status (*explain)(void *user, int64_t first, int64_t rows);
     void *user;
 };
 

@@ -4,11 +4,11 @@
 #include "base/configuration.h"
 #include "base/status.h"
 #include "model/mlp_model.h"
-#include "source/normal_source.h"
+#include "source/mixture_source.h"
 
 static fmatch_status check_model(const fmatch_model *model)
 {
-    if (!normal_source_is(model->noise))
+    if (!mixture_source_is_normal(model->noise))
         return status_fail(FMATCH_ERROR_UNSUPPORTED,
                            "the model's noise is not normal; its score does not follow from v");
     if (model->path && path_is_noisy(model->path))
@@ -41,7 +41,8 @@ static fmatch_status schedule_at(const fmatch_model *model, float t, struct sche
 }
 
 /* The path is affine in standardised coordinates, (x - m) / s, which leaves in the noise that it
- * means, m + (alpha' (x - m) - alpha v) / (alpha' sigma - sigma' alpha), of the scales only m. */
+ * means, m + (alpha' (x - m) - alpha v) / (alpha' sigma - sigma' alpha), of the scales only m.
+ * Where the divisor vanishes, as in path.c, x has nothing of the data but their mean. */
 static fmatch_status turn_row(const fmatch_model *model, const float *mean, const double *noise,
                               const float *x, float t, float *v)
 {
@@ -49,9 +50,12 @@ static fmatch_status turn_row(const fmatch_model *model, const float *mean, cons
     struct schedule s;
     RETURN_IF_FAILED(schedule_at(model, t, &s));
     const double determinant = s.alpha_rate * s.sigma - s.sigma_rate * s.alpha;
+    const bool regular = determinant > 1e-30;
+    const double of_x = regular ? s.alpha_rate / determinant : 1.0 / s.sigma;
+    const double of_v = regular ? s.alpha / determinant : 0.0;
     for (int32_t j = 0; j < model->dim; j++) {
         const double m = mean ? mean[j] : 0.0;
-        const double x0 = m + (s.alpha_rate * (x[j] - m) - s.alpha * v[j]) / determinant;
+        const double x0 = m + of_x * (x[j] - m) - of_v * v[j];
         v[j] = (float)((noise[j] - x0) / (s.sigma * noise_std[j] * noise_std[j]));
     }
     return FMATCH_OK;

@@ -25,6 +25,7 @@ struct fmatch_sampler {
     int64_t records_room;
     struct row_record *records; /* of an adaptive solver */
     int64_t rows_taken;         /* of the last call */
+    bool conditions_taken;      /* it had some, which guidance needs */
 };
 
 static bool is_adaptive(const struct solver *solver)
@@ -200,7 +201,6 @@ static fmatch_status integrate(fmatch_sampler *s, const struct passage *p)
     if (s->busy)
         return status_fail(FMATCH_ERROR_STATE,
                            "the sampler is in a call already; a callback cannot enter it again");
-    s->rows_taken = 0;
     if (p->n == 0)
         return FMATCH_OK;
     struct flow f = {.field = {.view = {.model = s->model}, .guidance = s->guidance},
@@ -222,15 +222,17 @@ static fmatch_status integrate(fmatch_sampler *s, const struct passage *p)
     const bool got_on =
         adaptive && (status == FMATCH_ERROR_STEP_LIMIT || status == FMATCH_ERROR_NOT_FINITE);
     s->rows_taken = status == FMATCH_OK || got_on ? p->n : 0;
+    s->conditions_taken = p->condition != NULL;
     release(s);
     return status;
 }
 
 /* ---- what the last call took ---- */
 
-static int64_t count_fixed_evaluations(const fmatch_sampler *s)
+static int64_t count_fixed_evaluations(const fmatch_sampler *s, bool guided)
 {
-    return fixed_steps_count_evaluations(s->solver, &s->grid, &s->guidance);
+    const struct guidance none = {.scale = 1.0};
+    return fixed_steps_count_evaluations(s->solver, &s->grid, guided ? &s->guidance : &none);
 }
 
 /* All rows of a fixed grid are alike. */
@@ -241,7 +243,7 @@ static struct row_record record_of_grid(const fmatch_sampler *s)
                            .accepted = (int32_t)s->grid.steps,
                            .t = s->grid.end,
                            .smallest = 1.0};
-    r.evaluations = (int32_t)count_fixed_evaluations(s);
+    r.evaluations = (int32_t)count_fixed_evaluations(s, s->conditions_taken);
     for (int64_t i = 0; i < s->grid.steps; i++)
         r.smallest = fmin(r.smallest, fabs(grid_time(&s->grid, i + 1) - grid_time(&s->grid, i)));
     return r;
@@ -310,16 +312,18 @@ int64_t fmatch_sampler_count_evaluations(const fmatch_sampler *sampler)
     if (!sampler)
         return 0;
     if (!is_adaptive(sampler->solver))
-        return count_fixed_evaluations(sampler);
+        return count_fixed_evaluations(sampler, true);
     const int64_t n = sampler->rows_taken;
     return n > 0 ? (sum_up(sampler->records, n, 1).evaluations + n - 1) / n : 0;
 }
 
 /* ---- the public calls ---- */
 
-static fmatch_status check_rows(const fmatch_sampler *sampler, const struct passage *p)
+/* From here on there is a call, which has taken nothing if it fails. */
+static fmatch_status check_rows(fmatch_sampler *sampler, const struct passage *p)
 {
     CHECK_NOT_NULL(sampler);
+    sampler->rows_taken = 0;
     CHECK_RANGE("n", p->n, 0, SOURCE_ROWS_MAX / sampler->model->dim);
     return condition_check(&sampler->model->condition, "condition", p->n, p->condition);
 }

@@ -5,7 +5,6 @@
 #include "model/mlp_model.h"
 #include "sample/field.h"
 #include "source/mixture_source.h"
-#include "source/normal_source.h"
 
 #include <math.h>
 
@@ -42,8 +41,7 @@ static fmatch_status check(const fmatch_stochastic_config *c, const fmatch_model
         return status_fail(FMATCH_ERROR_UNSUPPORTED,
                            "config->solver is %d; config->stochastic needs EULER, MIDPOINT or HEUN",
                            (int)solver);
-    const struct mixture *mixture = mixture_source_get(model->noise);
-    if (!normal_source_is(model->noise) && !(mixture && mixture->components == 1))
+    if (!mixture_source_is_normal(model->noise))
         return status_fail(FMATCH_ERROR_UNSUPPORTED,
                            "config->stochastic needs a model whose noise is normal");
     return FMATCH_OK;

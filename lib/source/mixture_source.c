@@ -118,6 +118,12 @@ const struct mixture *mixture_source_get(const fmatch_source *source)
     return source->kind == &mixture_kind ? &((const struct mixture_source *)source)->mixture : NULL;
 }
 
+bool mixture_source_is_normal(const fmatch_source *source)
+{
+    const struct mixture *mixture = mixture_source_get(source);
+    return mixture ? mixture->components == 1 : normal_source_is(source);
+}
+
 static fmatch_status check_weights(int32_t components, const float *weights, double *sum)
 {
     *sum = 0.0;

@@ -23,4 +23,7 @@ double mixture_log_density(const struct mixture *m, const float *x);
 /* The mixture behind a source of that kind, NULL for others. Lives as long as the source. */
 const struct mixture *mixture_source_get(const fmatch_source *source);
 
+/* Is it normal, whatever its means and deviations? A mixture of one component is. */
+bool mixture_source_is_normal(const fmatch_source *source);
+
 #endif

@@ -797,6 +797,28 @@ static void fixed_steps_have_statistics_too(void **state)
     fmatch_model_destroy(&model);
 }
 
+/* Whatever the reason, and with either kind of solver. */
+static void a_call_that_failed_leaves_no_rows(void **state)
+{
+    static const int32_t kinds[] = {FMATCH_SOLVER_HEUN, FMATCH_SOLVER_TSITOURAS};
+    fmatch_model *model = make_gaussian(context_of(state));
+    for (size_t k = 0; k < COUNT(kinds); k++) {
+        fmatch_sampler_config config = config_of(kinds[k], 0, 0, 1);
+        fmatch_sampler *sampler = make_with(model, &config);
+        float x[] = {1, 2, 3, 4};
+        const float bad[] = {1, NAN};
+        expect_ok(fmatch_sampler_integrate(sampler, 2, x, NULL, x));
+        assert_int_equal(info_of(sampler).rows, 2);
+        expect_status(fmatch_sampler_integrate(sampler, 1, bad, NULL, x), FMATCH_ERROR_NOT_FINITE);
+        assert_int_equal(info_of(sampler).rows, 0);
+        expect_ok(fmatch_sampler_draw(sampler, 1, 0, 2, NULL, x));
+        expect_status(fmatch_sampler_draw(sampler, 1, -1, 2, NULL, x), FMATCH_ERROR_ARGUMENT);
+        assert_int_equal(info_of(sampler).rows, 0);
+        fmatch_sampler_destroy(&sampler);
+    }
+    fmatch_model_destroy(&model);
+}
+
 /* A callback that fails at its fifth call, and asks the sampler about the call it is in. */
 struct asking {
     fmatch_sampler *sampler;
@@ -903,6 +925,7 @@ int main(void)
         world_test(guidance_acts_on_each_row_by_its_time),
         world_test(drawn_rows_are_noise_integrated),
         world_test(fixed_steps_have_statistics_too),
+        world_test(a_call_that_failed_leaves_no_rows),
         world_test(a_callback_that_fails_ends_the_call),
         world_test(a_failure_on_another_thread_is_told),
     };

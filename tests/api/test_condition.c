@@ -260,6 +260,25 @@ static void guidance_combines_two_velocities(void **state)
     fmatch_model_destroy(&model);
 }
 
+/* Without a condition there are no two velocities to take. */
+static void evaluations_that_were_not_guided_count_once(void **state)
+{
+    fmatch_model *model = make_conditional(context_of(state));
+    const fmatch_sampler_config config = guided(FMATCH_GUIDANCE_SCALE, 2.5);
+    fmatch_sampler *sampler;
+    fmatch_sampler_info info = {.struct_size = sizeof info};
+    float x[ROWS * DIM];
+    expect_ok(fmatch_sampler_create(&sampler, model, &config));
+    expect_ok(fmatch_sampler_integrate(sampler, ROWS, points, NULL, x));
+    expect_ok(fmatch_sampler_get_info(sampler, &info));
+    assert_int_equal(info.evaluations, 4 * ROWS);
+    expect_ok(fmatch_sampler_integrate(sampler, ROWS, points, conditions, x));
+    expect_ok(fmatch_sampler_get_info(sampler, &info));
+    assert_int_equal(info.evaluations, 8 * ROWS);
+    fmatch_sampler_destroy(&sampler);
+    fmatch_model_destroy(&model);
+}
+
 static void expect_sampler_refused(const fmatch_model *model, fmatch_sampler_config config,
                                    fmatch_status wanted, const char *word)
 {
@@ -294,7 +313,7 @@ static void impossible_guidance_is_refused(void **state)
 
 /* ---- a user's field ---- */
 
-/* v = condition, or 5 for the null condition. */
+/* v = condition, or 5 for the null condition, of all rows or of one. */
 static int32_t condition_as_velocity(void *user, int64_t n, const float *x, const float *t,
                                      const float *condition, float *v)
 {
@@ -302,7 +321,7 @@ static int32_t condition_as_velocity(void *user, int64_t n, const float *x, cons
     (void)x;
     (void)t;
     for (int64_t i = 0; i < n; i++)
-        v[i] = condition ? condition[i] : 5;
+        v[i] = condition && !isnan(condition[i]) ? condition[i] : 5;
     return 0;
 }
 
@@ -318,10 +337,11 @@ static void users_fields_get_their_conditions(void **state)
     float *x = floats(MANY), *condition = floats(MANY), *end = floats(MANY);
     fill_scattered(x, MANY, -1, 1, 1);
     fill_scattered(condition, MANY, -1, 1, 2);
+    condition[7] = NAN;
     fmatch_sampler *sampler = make_sampler(model, FMATCH_SOLVER_EULER, 2, 0, 1);
     expect_ok(fmatch_sampler_integrate(sampler, MANY, x, condition, end));
     for (int i = 0; i < MANY; i++)
-        expect_close(end[i], x[i] + condition[i], 1e-6, "row %d", i);
+        expect_close(end[i], x[i] + (i == 7 ? 5 : condition[i]), 1e-6, "row %d", i);
     expect_ok(fmatch_sampler_integrate(sampler, MANY, x, NULL, end));
     for (int i = 0; i < MANY; i++)
         expect_close(end[i], x[i] + 5, 1e-6, "null, row %d", i);
@@ -344,6 +364,8 @@ int main(void)
                                         world_teardown),
         cmocka_unit_test_setup_teardown(copies_keep_the_condition, world_setup, world_teardown),
         cmocka_unit_test_setup_teardown(guidance_combines_two_velocities, world_setup,
+                                        world_teardown),
+        cmocka_unit_test_setup_teardown(evaluations_that_were_not_guided_count_once, world_setup,
                                         world_teardown),
         cmocka_unit_test_setup_teardown(impossible_guidance_is_refused, world_setup,
                                         world_teardown),

@@ -447,6 +447,59 @@ static void the_score_is_in_the_units_of_the_data(void **state)
     }
 }
 
+/* Where a polynomial path has no speed, v tells nothing, and x is noise about m: N(m, s^2). */
+static void where_v_says_nothing_the_score_is_that_of_the_noise(void **state)
+{
+    fmatch_path_config path;
+    fmatch_path_config_init(&path);
+    path.kind = FMATCH_PATH_POLYNOMIAL;
+    path.exponent = 30;
+    fmatch_mlp_config c;
+    fmatch_mlp_config_init(&c);
+    c.dim = 3;
+    c.data_mean = mean3;
+    c.data_std = std3;
+    c.path = &path;
+    fmatch_model *model;
+    expect_ok(fmatch_model_create_mlp(&model, context_of(state), &c));
+    static const float t[] = {0, 1e-6f, 1e-3f, 0.05f, 0.2f};
+    enum { TIMES = sizeof t / sizeof *t };
+    float x[TIMES * 3], score[TIMES * 3];
+    fill_scattered(x, TIMES * 3, -2, 5, 1);
+    expect_ok(fmatch_model_evaluate_score(model, TIMES, x, t, NULL, score));
+    for (int k = 0; k < TIMES * 3; k++) {
+        const double wanted = -(x[k] - mean3[k % 3]) / ((double)std3[k % 3] * std3[k % 3]);
+        expect_close(score[k], wanted, 1e-5 * (1 + fabs(wanted)), "t = %g, column %d", t[k / 3],
+                     k % 3);
+    }
+    fmatch_model_destroy(&model);
+}
+
+/* With an output of 0 the baseline is exact: p_t = N((1 - t) a, t^2 + (1 - t)^2 b^2). */
+static void a_mixture_of_one_component_is_normal_noise(void **state)
+{
+    static const float one = 1, a[] = {1, -2}, b[] = {0.5f, 2};
+    fmatch_mlp_config c;
+    fmatch_mlp_config_init(&c);
+    c.dim = 2;
+    fmatch_source *noise;
+    expect_ok(fmatch_source_create_gaussian_mixture(&noise, context_of(state), 2, 1, &one, a, b));
+    c.noise = noise;
+    fmatch_model *model;
+    expect_ok(fmatch_model_create_mlp(&model, context_of(state), &c));
+    float x[ROWS * 2], t[ROWS], score[ROWS * 2];
+    fill_scattered(x, ROWS * 2, -2, 2, 1);
+    fill_scattered(t, ROWS, 0, 0.9, 2);
+    expect_ok(fmatch_model_evaluate_score(model, ROWS, x, t, NULL, score));
+    for (int k = 0; k < ROWS * 2; k++) {
+        const double at = t[k / 2], mean = (1 - at) * a[k % 2], s = (1 - at) * b[k % 2];
+        const double wanted = -(x[k] - mean) / (at * at + s * s);
+        expect_close(score[k], wanted, 1e-4 * (1 + fabs(wanted)), "number %d at %g", k, at);
+    }
+    fmatch_model_destroy(&model);
+    fmatch_source_destroy(&noise);
+}
+
 /* ---- bits ---- */
 
 enum { MANY = 1000 };
@@ -660,6 +713,8 @@ int main(void)
         world_test(callbacks_give_or_are_asked_for_derivatives),
         world_test(closed_forms_have_that_of_their_density),
         world_test(the_score_is_in_the_units_of_the_data),
+        world_test(where_v_says_nothing_the_score_is_that_of_the_noise),
+        world_test(a_mixture_of_one_component_is_normal_noise),
         world_test(rows_are_independent_of_the_batch_and_of_threads),
         world_test(settings_out_of_range_are_named),
         world_test(failures_of_a_callback_are_told),

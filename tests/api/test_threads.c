@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <time.h>
 
 #include <sys/wait.h>
@@ -617,6 +618,89 @@ static void a_child_trains_with_the_builtin_product(void **state)
     fmatch_context_destroy(&unused);
 }
 
+/* ---- a user's function that fails on some thread ---- */
+
+/* The linear path's; fails at calls `first` to `last`, from 0. */
+struct failing_schedule {
+    atomic_int calls;
+    int first, last;
+};
+
+static int32_t evaluate_or_fail(void *user, int64_t n, const double *t, double *alpha,
+                                double *sigma, double *alpha_rate, double *sigma_rate)
+{
+    struct failing_schedule *s = user;
+    const int call = atomic_fetch_add(&s->calls, 1);
+    for (int64_t i = 0; i < n; i++) {
+        alpha[i] = t[i];
+        sigma[i] = 1 - t[i];
+        alpha_rate[i] = 1;
+        sigma_rate[i] = -1;
+    }
+    return call >= s->first && call <= s->last ? -42 : 0;
+}
+
+enum { FAILING_ROWS = 4000 };
+
+static fmatch_status ask(int which, const fmatch_model *model, const float *x, const float *t,
+                         float *v, double *divergence)
+{
+    fmatch_sampler *sampler;
+    expect_ok(fmatch_sampler_create(&sampler, model, NULL));
+    const fmatch_status status =
+        which == 0   ? fmatch_model_evaluate(model, FAILING_ROWS, x, t, NULL, v)
+        : which == 1 ? fmatch_sampler_draw(sampler, 1, 0, FAILING_ROWS, NULL, v)
+                     : fmatch_model_evaluate_divergence(model, NULL, FAILING_ROWS, x, t, NULL, 0, v,
+                                                        divergence, NULL);
+    fmatch_sampler_destroy(&sampler);
+    return status;
+}
+
+/* Also one that would not fail again. */
+static void a_failure_on_any_thread_ends_the_call(void **state)
+{
+    (void)state;
+    struct failing_schedule failing = {.first = -1, .last = -1};
+    const fmatch_schedule_callbacks schedule = {
+        .struct_size = sizeof schedule, .evaluate = evaluate_or_fail, .user = &failing};
+    fmatch_path_config path;
+    fmatch_path_config_init(&path);
+    path.kind = FMATCH_PATH_CALLBACK;
+    path.schedule = &schedule;
+    fmatch_mlp_config net;
+    fmatch_mlp_config_init(&net);
+    net.dim = 1;
+    net.path = &path;
+    net.prediction = FMATCH_PREDICTION_DATA;
+    fmatch_context *context = make_context(4, FMATCH_MATMUL_BUILTIN, NULL);
+    fmatch_model *model;
+    expect_ok(fmatch_model_create_mlp(&model, context, &net));
+    float *x = floats(FAILING_ROWS), *t = floats(FAILING_ROWS), *v = floats(FAILING_ROWS);
+    double *divergence = malloc(FAILING_ROWS * sizeof *divergence);
+    memset(x, 0, FAILING_ROWS * sizeof *x);
+    memset(t, 0, FAILING_ROWS * sizeof *t);
+    for (int which = 0; which < 3; which++) {
+        failing.calls = 0;
+        failing.first = failing.last = -1;
+        expect_ok(ask(which, model, x, t, v, divergence));
+        const int calls = failing.calls;
+        for (int once = 0; once < 2; once++) {
+            failing.calls = 0;
+            failing.first = calls / 3;
+            failing.last = once ? calls / 3 : calls;
+            expect_status(ask(which, model, x, t, v, divergence), FMATCH_ERROR_CALLBACK);
+            assert_int_equal(fmatch_error_callback_code(), -42);
+            expect_detail("-42");
+        }
+    }
+    free(divergence);
+    free(v);
+    free(t);
+    free(x);
+    fmatch_model_destroy(&model);
+    fmatch_context_destroy(&context);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -629,6 +713,7 @@ int main(void)
         cmocka_unit_test(a_refused_executor_is_destroyed),
         cmocka_unit_test(host_threads_share_a_context),
         cmocka_unit_test(the_first_failing_row_is_named),
+        cmocka_unit_test(a_failure_on_any_thread_ends_the_call),
         cmocka_unit_test(callbacks_run_on_the_calling_thread),
         cmocka_unit_test(a_child_trains_with_the_builtin_product),
     };

@@ -213,7 +213,8 @@ class Model(Handle):
             dim: columns of x.
             velocity: velocity(x, t) returns v [n, dim], or [n] in one dimension, for x [n, dim] at
                 times t [n]; with condition_dim > 0, velocity(x, t, condition), where condition is
-                [n, condition_dim], or None for the null condition.
+                [n, condition_dim], or None for the null condition of all rows; a row that begins
+                with nan is the null condition too.
             noise: the distribution at t = 0. Default N(0, I).
             condition_dim: columns of a condition.
             null_condition: whether the condition can be left out.
