@@ -10,6 +10,7 @@ static fmatch_status create_network(fmatch_model **model, fmatch_context *contex
 
     fmatch_mlp_config_init(&network);
     network.data = data; /* its dimension, mean and deviation are measured */
+    network.noise = learning->noise;
     network.hidden_layers = learning->hidden_layers;
     network.hidden_width = learning->hidden_width;
     network.time_features = FMATCH_TIME_FEATURES_FOURIER; /* half the divergence from two moons */

@@ -6,6 +6,7 @@
 #include <flowmatch/flowmatch.h>
 
 struct learning {
+    const fmatch_source *noise; /**< at t = 0; NULL: normal, with the data's mean and deviation */
     int32_t hidden_layers, hidden_width;
     int32_t batch;
     int64_t steps;
