@@ -49,6 +49,15 @@ fmatch_status learn_flow(fmatch_model **model, fmatch_context *context, const fm
     return status;
 }
 
+fmatch_status create_context(fmatch_context **context, int32_t threads)
+{
+    fmatch_context_config config;
+
+    fmatch_context_config_init(&config);
+    config.threads = threads;
+    return fmatch_context_create(context, &config);
+}
+
 int report_status(const char *program, fmatch_status status)
 {
     if (status == FMATCH_OK)

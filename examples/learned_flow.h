@@ -21,6 +21,9 @@ struct learning {
 fmatch_status learn_flow(fmatch_model **model, fmatch_context *context, const fmatch_source *data,
                          const struct learning *learning);
 
+/** A context like any other, of so many threads. */
+fmatch_status create_context(fmatch_context **context, int32_t threads);
+
 /** "program: status: detail" on standard error, unless the status is FMATCH_OK. The exit status of
  * the program: 0 or 1. */
 int report_status(const char *program, fmatch_status status);

@@ -1,4 +1,5 @@
 #include "latent_digits.h"
+#include "../learned_flow.h"
 
 #include <math.h>
 
@@ -56,21 +57,12 @@ static fmatch_status measure_square(const struct latent_digits *latent, const fm
     return status;
 }
 
-static fmatch_status create_context(fmatch_context **context)
-{
-    fmatch_context_config config;
-
-    fmatch_context_config_init(&config);
-    config.threads = 2;
-    return fmatch_context_create(context, &config);
-}
-
 fmatch_status latent_digits_create(struct latent_digits *l, const char *file, int64_t steps,
                                    uint64_t seed)
 {
     fmatch_status status;
 
-    if ((status = create_context(&l->context)) != FMATCH_OK ||
+    if ((status = create_context(&l->context, 2)) != FMATCH_OK ||
         (status = digit_rows_read(l->context, file, seed, &l->train, &l->held_out)) != FMATCH_OK ||
         (status = noisy_digits_create_source(&l->train, l->context, &l->data)) != FMATCH_OK ||
         (status = noisy_digits_create_source(&l->held_out, l->context, &l->held_out_data)) !=
