@@ -49,6 +49,17 @@ static void print_digits(void)
            odd_digits.standard_error);
 }
 
+/** On standard error, what there is nothing of. */
+static bool are_complete(int n, const struct row_group *groups)
+{
+    for (int k = 0; k < n; k++)
+        if (groups[k].n == 0) {
+            fprintf(stderr, "anomalies: %s: there are none\n", groups[k].name);
+            return false;
+        }
+    return true;
+}
+
 /** A point in two columns is learned sooner than a digit. */
 static fmatch_status run_both(const struct settings *settings)
 {
@@ -78,6 +89,9 @@ static int run(const struct settings *settings)
 {
     int end = report_status("anomalies", run_both(settings));
 
+    if (end == 0 && (!are_complete(GEYSER_GROUPS, geyser.groups) ||
+                     !are_complete(ODD_GROUPS, odd_digits.groups)))
+        end = 1;
     if (end == 0) {
         print_geyser();
         print_digits();

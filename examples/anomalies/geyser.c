@@ -13,10 +13,12 @@ static fmatch_status read_rows(struct geyser *geyser, const char *file, uint64_t
 {
     struct row_group *train = &geyser->train, *held_out = &geyser->groups[GEYSER_HELD_OUT];
     fmatch_source *source = NULL;
+    const int32_t first_ones[DIM] = {0, 1};
     fmatch_csv_config columns;
     fmatch_status status;
 
     fmatch_csv_config_init(&columns);
+    columns.columns = first_ones, columns.dim = DIM;
     if ((status = fmatch_source_create_csv(&source, geyser->context, file, &columns)) ==
         FMATCH_OK) {
         int64_t n = fmatch_source_count_rows(source), others = n / 5;

@@ -5,6 +5,8 @@ static int32_t draw_noisy(void *user, fmatch_random *random, int64_t first_row, 
 {
     const struct digit_rows *rows = user;
 
+    if (rows->n < 1)
+        return -1; /* there is nothing to give */
     fmatch_random_draw_uniform(random, n, PIXELS, x);
     for (int64_t i = 0; i < n; i++) {
         const float *pixels = rows->pixels + (first_row + i) % rows->n * PIXELS;

@@ -239,7 +239,10 @@ def anomalies_problems(folder):
                'digits that are moved or mirrored to be told')
     for picture in ['eruptions.png', 'digits.png']:
         expect_picture(result, folder / 'odd' / picture)
-    return result.problems
+    narrow = run('anomalies', '--eruptions', 'column.csv', '--out', 'odd', folder=folder)
+    expect(narrow, narrow.returncode == 1 and narrow.stderr.count('\n') == 1
+           and 'column' in narrow.stderr, 'one line on the column that is missing')
+    return result.problems + narrow.problems
 
 
 def interpolation_problems(folder):
