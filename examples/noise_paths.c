@@ -47,8 +47,7 @@ static void print_results(void)
     printf("\nas many rows of the target itself: %.4f\n"
            "eta: dx = (v - eta x0) dt + sqrt(2 eta (1 - t)) dW, with x0 the noise that the "
            "velocity tells;\n"
-           "0 is the flow. Where it ends, one start says the less of it the more noise there "
-           "is.\n\n",
+           "0 is the flow. The more noise, the less an end depends on its start.\n\n",
            journey.floor);
 }
 
