@@ -226,17 +226,12 @@ bool coupling_pictures_write(const struct problem *problem, int n, const struct 
 
     for (size_t i = 0; written && i < sizeof figures / sizeof figures[0]; i++) {
         struct picture sheet;
-        struct png png = {0};
         char path[4096];
 
         snprintf(path, sizeof path, "%s/%s", directory, figures[i].name);
         picture_create(&sheet, figures[i].width, figures[i].height);
         figures[i].draw(sheet.cairo, problem, n, flows);
-        written = picture_encode(&sheet, &png) && png_write(&png, path);
-        png_destroy(&png);
-        picture_destroy(&sheet);
-        if (written)
-            printf("picture written: %s\n", path);
+        written = picture_finish(&sheet, path);
     }
     return written;
 }

@@ -1,7 +1,6 @@
 #include "digit_picture.h"
-#include "../drawing/chart.h"
+#include "digit_image.h"
 
-#include <math.h>
 #include <stdio.h>
 
 /* As in the other pictures of data and samples: blue is real, orange is drawn. */
@@ -29,41 +28,19 @@ static double block_height(void)
     return CLASSES * (image + line_gap) - line_gap;
 }
 
-/** Paper is white and ink is black; beyond both a value looks like the nearer of them. */
-static void draw_pixels(cairo_t *cairo, double x, double y, const float *pixels)
-{
-    const double side = image / SIDE;
-
-    /* Edges that two squares share would shine through. */
-    cairo_set_antialias(cairo, CAIRO_ANTIALIAS_NONE);
-    for (int j = 0; j < PIXELS; j++) {
-        double light = 1 - fmin(fmax((double)pixels[j] / INK, 0), 1);
-        cairo_set_source_rgb(cairo, light, light, light);
-        cairo_rectangle(cairo, x + j % SIDE * side, y + j / SIDE * side, side, side);
-        cairo_fill(cairo);
-    }
-    cairo_set_antialias(cairo, CAIRO_ANTIALIAS_DEFAULT);
-}
-
-static void draw_frame(cairo_t *cairo, double x, double y, double width, struct colour colour)
-{
-    cairo_rectangle(cairo, x - width / 2, y - width / 2, image + width, image + width);
-    cairo_set_source_rgb(cairo, colour.red, colour.green, colour.blue);
-    cairo_set_line_width(cairo, width);
-    cairo_stroke(cairo);
-}
-
 /** In a broader frame where it is taken for another digit. */
 static void draw_sample(cairo_t *cairo, double x, double y, const float *pixels, bool recognised)
 {
-    draw_pixels(cairo, x, y, pixels);
-    draw_frame(cairo, x, y, recognised ? 1.2 : 3.4, sample_colour);
+    const struct stroke frame = {sample_colour, 1, recognised ? 1.2 : 3.4, 0};
+
+    digit_image_draw(cairo, x, y, image, pixels, &frame);
 }
 
 static void draw_real(cairo_t *cairo, double x, double y, const float *pixels)
 {
-    draw_pixels(cairo, x, y, pixels);
-    draw_frame(cairo, x, y, 1.2, real_colour);
+    const struct stroke frame = {real_colour, 1, 1.2, 0};
+
+    digit_image_draw(cairo, x, y, image, pixels, &frame);
 }
 
 static void draw_class(cairo_t *cairo, double x, double y, int class,
@@ -176,15 +153,9 @@ bool digit_picture_write(int n, const struct guided_digits *blocks, const struct
     double width = left + BLOCKS_BESIDE * (block_width() + block_gap) - block_gap + 24;
     double keys = top + rows * (block_height() + title_height) - title_height + 28;
     struct picture sheet;
-    struct png png = {0};
 
     picture_create(&sheet, (int)width, (int)(keys + key_height));
     draw_blocks(sheet.cairo, n, blocks, train, held_out_distance);
     draw_keys(sheet.cairo, keys, &blocks[0], train);
-    bool written = picture_encode(&sheet, &png) && png_write(&png, path);
-    png_destroy(&png);
-    picture_destroy(&sheet);
-    if (written)
-        printf("picture written: %s\n", path);
-    return written;
+    return picture_finish(&sheet, path);
 }

@@ -1,7 +1,6 @@
 /* In place of digit_picture.c where cairo is missing. */
+#include "../without_cairo.h"
 #include "digit_picture.h"
-
-#include <stdio.h>
 
 bool digit_picture_write(int n, const struct guided_digits *blocks, const struct digit_rows *train,
                          double held_out_distance, const char *path)
@@ -11,6 +10,5 @@ bool digit_picture_write(int n, const struct guided_digits *blocks, const struct
     (void)train;
     (void)held_out_distance;
     (void)path;
-    printf("no picture: this program was built without cairo (Debian: libcairo2-dev)\n");
-    return true;
+    return say_without_cairo();
 }

@@ -73,6 +73,18 @@ bool png_write(const struct png *png, const char *path)
     return output_file_finish(&file);
 }
 
+bool picture_finish(struct picture *picture, const char *path)
+{
+    struct png png = {0};
+    bool written = picture_encode(picture, &png) && png_write(&png, path);
+
+    png_destroy(&png);
+    picture_destroy(picture);
+    if (written)
+        printf("picture written: %s\n", path);
+    return written;
+}
+
 void png_destroy(struct png *png)
 {
     free(png->bytes);

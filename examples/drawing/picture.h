@@ -25,6 +25,10 @@ void picture_create(struct picture *picture, int width, int height);
 
 void picture_destroy(struct picture *picture);
 
+/** Write the sheet as a PNG file and destroy it. Says on standard output what was written, or on
+ * standard error why it was not. */
+bool picture_finish(struct picture *picture, const char *path);
+
 /** On failure says why on standard error. */
 bool picture_encode(const struct picture *picture, struct png *png);
 

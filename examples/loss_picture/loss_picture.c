@@ -211,17 +211,11 @@ static void draw_rate(cairo_t *cairo, const struct course *course)
 static bool draw(const struct course *course, const char *path)
 {
     struct picture sheet;
-    struct png png = {0};
 
     picture_create(&sheet, (int)(left + width + 24), (int)(top + height + gap + rate_height + 48));
     draw_losses(sheet.cairo, course);
     draw_rate(sheet.cairo, course);
-    bool written = picture_encode(&sheet, &png) && png_write(&png, path);
-    png_destroy(&png);
-    picture_destroy(&sheet);
-    if (written)
-        printf("picture written: %s\n", path);
-    return written;
+    return picture_finish(&sheet, path);
 }
 
 bool loss_picture_write(const fmatch_trainer *trainer, const struct training_record *record,

@@ -121,7 +121,6 @@ static bool draw(const struct samples_picture *picture, const struct column_axis
                  const char *path)
 {
     struct picture sheet;
-    struct png png = {0};
 
     if (picture->dim > 1) {
         picture_create(&sheet, (int)(left + 2 * side + margin + 3 * gap),
@@ -131,12 +130,7 @@ static bool draw(const struct samples_picture *picture, const struct column_axis
         picture_create(&sheet, (int)(left + 2 * side + 20), (int)(16 + side + 50));
         draw_one_column(sheet.cairo, picture, &columns[0]);
     }
-    bool written = picture_encode(&sheet, &png) && png_write(&png, path);
-    png_destroy(&png);
-    picture_destroy(&sheet);
-    if (written)
-        printf("picture written: %s\n", path);
-    return written;
+    return picture_finish(&sheet, path);
 }
 
 bool samples_picture_write(const struct samples_picture *picture, const char *path)

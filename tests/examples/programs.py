@@ -196,6 +196,93 @@ def digits_problems(folder):
     return result.problems + again.problems + few.problems + narrow.problems
 
 
+def numbers_of(result, pattern):
+    """The groups of the first line that matches, as numbers; none where there is no such line."""
+    line = re.search(pattern, result.stdout, re.M)
+    expect(result, line, f'a line like {pattern}')
+    return [float(cell) for cell in line.groups()] if line else []
+
+
+def densities_problems(folder):
+    result = run('densities', '--steps', 40, '--columns', 40, '--out', 'moons', folder=folder)
+    expect(result, result.returncode == 0, 'status 0')
+    # The moons are all in the box; the normal distribution with their moments, which a network
+    # begins with, leaves 0.0011 outside of it.
+    for integral, limit in zip(numbers_of(result, r'^integral +(\S+) +(\S+)$'), [5e-4, 5e-3]):
+        expect(result, abs(integral - 1) < limit, f'an integral of 1 within {limit}')
+    # That normal distribution is at 1.008 nats.
+    divergence = numbers_of(result, r'KL divergence (\S+) nats, standard error (\S+)$')
+    expect(result, divergence and 0.3 < divergence[0] < 1.05 and 0 < divergence[1] < 0.05,
+           'a divergence somewhat below 1.008, with its error')
+    # By quadrature in double precision: 1.0075.
+    entropy = numbers_of(result, r'^entropy of the moons: (\S+) nats')
+    expect(result, entropy and abs(entropy[0] - 1.0075) < 0.002, 'an entropy of 1.0075')
+    expect_picture(result, folder / 'moons' / 'moons.png')
+    return result.problems
+
+
+def anomalies_problems(folder):
+    result = run('anomalies', '--eruptions', data, '--digits', data.parent / 'digits.csv', '--steps',
+                 100, '--rows', 30, '--columns', 12, '--out', 'odd', folder=folder)
+    expect(result, result.returncode == 0, 'status 0')
+    names = ['held-out rows', 'waits shuffled', 'waits turned round', 'held-out digits',
+             'nines, never seen', 'halves of two', 'mirrored', 'moved by a pixel']
+    areas = {name: numbers_of(result, rf'^{name} +\d+ +\S+ +(\S+)') for name in names}
+    if all(areas.values()):
+        area = {name: values[0] for name, values in areas.items()}
+        expect(result, area['held-out rows'] == area['held-out digits'] == 0.5, 'half by itself')
+        # Guessing gives 0.5, with a standard error of about 0.05. Five seeds gave at least 0.9
+        # for waits turned round, and 0.7, 0.93 and 0.77 for the others.
+        expect(result, area['waits turned round'] > area['waits shuffled'] > 0.55,
+               'waits that are turned round to be told better than shuffled ones')
+        expect(result, area['moved by a pixel'] > 0.85 and area['mirrored'] > 0.65,
+               'digits that are moved or mirrored to be told')
+    for picture in ['eruptions.png', 'digits.png']:
+        expect_picture(result, folder / 'odd' / picture)
+    narrow = run('anomalies', '--eruptions', 'column.csv', '--out', 'odd', folder=folder)
+    expect(narrow, narrow.returncode == 1 and narrow.stderr.count('\n') == 1
+           and 'column' in narrow.stderr, 'one line on the column that is missing')
+    return result.problems + narrow.problems
+
+
+def interpolation_problems(folder):
+    result = run('interpolation', data.parent / 'digits.csv', '--steps', 40, '--out', 'between',
+                 folder=folder)
+    expect(result, result.returncode == 0, 'status 0')
+    names = ['Euler, 100 steps', 'midpoint, 50 steps', 'RK4, 25 steps', 'Dormand-Prince 1e-3',
+             'Dormand-Prince 1e-5']
+    trips = [numbers_of(result, rf'^{name} +(\S+) +(\S+) +(\S+)$') for name in names]
+    if all(trips):
+        evaluations, errors = [[trip[column] for trip in trips] for column in (0, 1)]
+        expect(result, evaluations[:3] == [200, 200, 200] and evaluations[3] < evaluations[4] < 200,
+               '200 evaluations of fixed steps, and fewer of adaptive ones')
+        # Order 1, 2 and 4 at equal cost; pixels are 16 wide, in single precision.
+        expect(result, errors[0] > 100 * errors[1] > 200 * errors[2] and errors[2] < 1e-4,
+               'the smaller an error the higher the order')
+        expect(result, errors[3] < 0.1 and errors[4] < errors[3] / 5, 'errors that tolerances bound')
+    expect_picture(result, folder / 'between' / 'between.png')
+    return result.problems
+
+
+def noise_paths_problems(folder):
+    result = run('noise_paths', '--steps', 40, '--rows', 1000, '--out', 'ways', folder=folder)
+    expect(result, result.returncode == 0, 'status 0')
+    ways = [numbers_of(result, rf'^{eta} +(\S+) +(\S+) +(\S+)$') for eta in ['0', '0.5', '2']]
+    if all(ways):
+        # Simulated: as many rows of the target are farther from it one time in 10 000.
+        expect(result, all(way[0] < 0.16 for way in ways), 'ends that have the target')
+        # By quadrature; 0.0027 is the standard error for 1000 rows.
+        correlations = [way[2] for way in ways]
+        expect(result, abs(correlations[0] - 0.9477) < 0.015, 'a correlation of 0.9477')
+        expect(result, correlations[0] > correlations[1] + 0.1 > correlations[2] + 0.2 > 0.2,
+               'ends that know the less of their starts the more noise there is')
+    expect_picture(result, folder / 'ways' / 'paths.png')
+    few = run('noise_paths', '--rows', 59, folder=folder)
+    expect(few, few.returncode == 2 and few.stderr.count('\n') == 1 and '59' in few.stderr,
+           'one line that names the 59 rows')
+    return result.problems + few.problems
+
+
 def refused(arguments, words, folder):
     """train_csv must fail, say all the words in one line, and write nothing."""
     before = sorted(folder.iterdir())
@@ -225,6 +312,10 @@ def main():
         tap.check('couplings', couplings_problems(folder))
         tap.check('digits.csv', digits_data_problems())
         tap.check('digits', digits_problems(folder))
+        tap.check('densities', densities_problems(folder))
+        tap.check('anomalies', anomalies_problems(folder))
+        tap.check('interpolation', interpolation_problems(folder))
+        tap.check('noise_paths', noise_paths_problems(folder))
         for drag, code in [(-1, -1), ('much', -1), (60, -2)]:
             tap.check(f'custom_target --drag {drag}',
                       custom_target_failure_problems(drag, code, folder))

@@ -127,6 +127,16 @@ def test_noise_along_the_way(target):
         fm.Sampler(model, eta=-1)
 
 
+def test_data_to_noise_and_back(target):
+    model, x = fm.Model.closed_form(target), target.draw(50000, seed=1)
+    for settings in {'solver': 'rk4'}, {'solver': 'dormand_prince', 'rtol': 1e-5, 'atol': 1e-5}:
+        noise = fm.Sampler(model, t_start=1, t_end=0, **settings).integrate(x)
+        # A standard normal is beyond 4.892 with probability 1e-6.
+        assert abs(noise.mean()) < 4.892 / 50000 ** 0.5
+        assert abs((noise ** 2).mean() - 1) < 4.892 * (2 / 50000) ** 0.5
+        assert np.abs(fm.Sampler(model, **settings).integrate(noise) - x).max() < 5e-3
+
+
 def test_a_warm_start(target):
     x1, x0 = target.draw(50000, seed=1), np.random.default_rng(2).normal(size=(50000, 1))
     x, _ = fm.Path().evaluate(x0, x1, 0.4)
