@@ -80,8 +80,8 @@ typedef struct fmatch_path_config {
     int32_t kind;         /**< an fmatch_path. Default LINEAR. */
     /**
      * Standard deviation s of noise added to an affine path, x_t + s z, z standard normal, which
-     * leaves the velocity as it is: Tong et al. 2024, section 3.2. At t = 0 the path is then at x0 +
-     * s z; a sampler begins at x0 as theirs does, too narrow by that s. 0 to 1e3. Default 0.
+     * leaves the velocity as it is: Tong et al. 2024, section 3.2. At t = 0 the path is then at x0
+     * + s z; a sampler begins at x0 as theirs does, too narrow by that s. 0 to 1e3. Default 0.
      */
     double noise;
     double exponent;  /**< of POLYNOMIAL, 0.01 to 100. Default 0: 2. */
