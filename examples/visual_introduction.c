@@ -33,7 +33,7 @@ struct experiment {
     fmatch_model *exact;         /**< the target's velocity field in closed form */
     struct training post;        /**< with the post's settings, which the figures show */
     struct training recommended; /**< with the library's, for comparison */
-    float *samples;              /**< [MEASURED_SAMPLES] */
+    float *samples;              /**< [POST_SAMPLES] */
 };
 
 static fmatch_status training_create(struct training *training, const struct experiment *e,
@@ -62,7 +62,7 @@ static fmatch_status experiment_create(struct experiment *e, const struct settin
     struct post_settings post;
     fmatch_status status;
 
-    if (!(e->samples = malloc(MEASURED_SAMPLES * sizeof *e->samples)))
+    if (!(e->samples = malloc(POST_SAMPLES * sizeof *e->samples)))
         return FMATCH_ERROR_NO_MEMORY;
     if ((status = fmatch_context_create(&e->context, NULL)) != FMATCH_OK ||
         (status = fmatch_source_create_normal(&e->noise, e->context, 1)) != FMATCH_OK ||

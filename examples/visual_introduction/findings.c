@@ -113,26 +113,26 @@ static fmatch_status reconstruct(struct reconstruction *reconstruction,
                                          reconstruction_solvers[which].steps);
 
     if (status == FMATCH_OK)
-        status = fmatch_sampler_draw(sampler, run->summary->seed, 0, FLOW_SAMPLES, NULL, samples);
+        status = fmatch_sampler_draw(sampler, run->summary->seed, 0, POST_SAMPLES, NULL, samples);
     fmatch_sampler_destroy(&sampler);
     if (status != FMATCH_OK)
         return status;
-    histogram_fill(&reconstruction->histogram, -density_reach, density_reach, FLOW_SAMPLES,
+    histogram_fill(&reconstruction->histogram, -density_reach, density_reach, POST_SAMPLES,
                    samples);
-    reconstruction->variance = variance_of(FLOW_SAMPLES, samples);
-    return fmatch_metrics_evaluate_wasserstein_1d(run->context, FLOW_SAMPLES, samples, FLOW_SAMPLES,
+    reconstruction->variance = variance_of(POST_SAMPLES, samples);
+    return fmatch_metrics_evaluate_wasserstein_1d(run->context, POST_SAMPLES, samples, POST_SAMPLES,
                                                   quantiles, NULL, &reconstruction->w2);
 }
 
 static fmatch_status collect_reconstructions(struct findings *findings,
                                              const struct run_results *run)
 {
-    float *samples = malloc(FLOW_SAMPLES * sizeof *samples);
-    float *quantiles = malloc(FLOW_SAMPLES * sizeof *quantiles);
+    float *samples = malloc(POST_SAMPLES * sizeof *samples);
+    float *quantiles = malloc(POST_SAMPLES * sizeof *quantiles);
     fmatch_status status = samples && quantiles ? FMATCH_OK : (fmatch_status)FMATCH_ERROR_NO_MEMORY;
 
     if (status == FMATCH_OK)
-        post_exact_quantiles(FLOW_SAMPLES, quantiles);
+        post_exact_quantiles(POST_SAMPLES, quantiles);
     for (int i = 0; status == FMATCH_OK && i < RECONSTRUCTIONS; i++)
         status = reconstruct(&findings->reconstructions[i], run, i, samples, quantiles);
     free(samples);
@@ -145,8 +145,7 @@ fmatch_status findings_collect(struct findings *findings, const struct run_resul
     fmatch_status status;
 
     findings->run = run;
-    histogram_fill(&findings->samples, -density_reach, density_reach, MEASURED_SAMPLES,
-                   run->samples);
+    histogram_fill(&findings->samples, -density_reach, density_reach, POST_SAMPLES, run->samples);
     if ((status = collect_curves(&findings->curves, run->exact)) != FMATCH_OK ||
         (status = collect_reference(&findings->reference, run)) != FMATCH_OK ||
         (status = collect_losses(&findings->losses, run->trainer)) != FMATCH_OK ||

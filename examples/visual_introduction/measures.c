@@ -84,12 +84,12 @@ static void measure_moments(const float *samples, struct measures *measures)
 {
     double sum = 0, squares = 0;
 
-    for (int i = 0; i < MEASURED_SAMPLES; i++) {
+    for (int i = 0; i < POST_SAMPLES; i++) {
         sum += samples[i];
         squares += (double)samples[i] * samples[i];
     }
-    measures->mean = sum / MEASURED_SAMPLES;
-    measures->variance = squares / MEASURED_SAMPLES - measures->mean * measures->mean;
+    measures->mean = sum / POST_SAMPLES;
+    measures->variance = squares / POST_SAMPLES - measures->mean * measures->mean;
 }
 
 static fmatch_status draw_samples(const fmatch_model *model, int32_t solver, int64_t steps,
@@ -99,7 +99,7 @@ static fmatch_status draw_samples(const fmatch_model *model, int32_t solver, int
     fmatch_status status = create_sampler(&sampler, model, solver, steps);
 
     if (status == FMATCH_OK)
-        status = fmatch_sampler_draw(sampler, seed, 0, MEASURED_SAMPLES, NULL, samples);
+        status = fmatch_sampler_draw(sampler, seed, 0, POST_SAMPLES, NULL, samples);
     fmatch_sampler_destroy(&sampler);
     return status;
 }
@@ -114,27 +114,26 @@ static fmatch_status measure_distances(fmatch_context *context, const fmatch_mod
     if ((status = draw_samples(model, FMATCH_SOLVER_MIDPOINT, MEASURED_MIDPOINT_STEPS, seed,
                                samples)) != FMATCH_OK ||
         (status = fmatch_metrics_evaluate_wasserstein_1d(
-             context, MEASURED_SAMPLES, samples, MEASURED_SAMPLES, quantiles,
-             &measures->w1_midpoint, NULL)) != FMATCH_OK)
+             context, POST_SAMPLES, samples, POST_SAMPLES, quantiles, &measures->w1_midpoint,
+             NULL)) != FMATCH_OK)
         return status;
-    histogram_fill(&measures->midpoint, -density_reach, density_reach, MEASURED_SAMPLES, samples);
+    histogram_fill(&measures->midpoint, -density_reach, density_reach, POST_SAMPLES, samples);
     status = draw_samples(model, FMATCH_SOLVER_EULER, MEASURED_EULER_STEPS, seed, samples);
     if (status != FMATCH_OK)
         return status;
     measure_moments(samples, measures);
-    return fmatch_metrics_evaluate_wasserstein_1d(context, MEASURED_SAMPLES, samples,
-                                                  MEASURED_SAMPLES, quantiles, &measures->w1,
-                                                  &measures->w2);
+    return fmatch_metrics_evaluate_wasserstein_1d(context, POST_SAMPLES, samples, POST_SAMPLES,
+                                                  quantiles, &measures->w1, &measures->w2);
 }
 
 static fmatch_status measure_samples(fmatch_context *context, const fmatch_model *model,
                                      uint64_t seed, float *samples, struct measures *measures)
 {
-    float *quantiles = malloc(MEASURED_SAMPLES * sizeof *quantiles);
+    float *quantiles = malloc(POST_SAMPLES * sizeof *quantiles);
 
     if (!quantiles)
         return FMATCH_ERROR_NO_MEMORY;
-    post_exact_quantiles(MEASURED_SAMPLES, quantiles);
+    post_exact_quantiles(POST_SAMPLES, quantiles);
     fmatch_status status = measure_distances(context, model, seed, quantiles, samples, measures);
     free(quantiles);
     return status;

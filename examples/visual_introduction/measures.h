@@ -5,12 +5,7 @@
 #include "histogram.h"
 #include "post.h"
 
-enum {
-    MEASURED_SAMPLES = 100000,
-    MEASURED_EULER_STEPS = 100,
-    MEASURED_MIDPOINT_STEPS = 50,
-    MEASURED_LOSSES = 1000
-};
+enum { MEASURED_EULER_STEPS = 100, MEASURED_MIDPOINT_STEPS = 50, MEASURED_LOSSES = 1000 };
 
 struct measures {
     double loss_last_1000;   /**< mean loss of the last 1000 steps, or of all if there are fewer */
@@ -28,7 +23,7 @@ struct measures {
  * Measure a trained model.
  *
  * @param exact    the closed-form model of the same target.
- * @param samples  [MEASURED_SAMPLES], written: the samples that were measured, Euler's.
+ * @param samples  [POST_SAMPLES], written: the samples that were measured, Euler's.
  */
 fmatch_status measure(fmatch_context *context, const fmatch_model *model, const fmatch_model *exact,
                       const fmatch_trainer *trainer, uint64_t seed, float *samples,

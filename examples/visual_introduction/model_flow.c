@@ -70,7 +70,7 @@ enum { ROWS_AT_ONCE = 1000 };
 
 static void count_trajectory(struct grid *density, const float *trajectory)
 {
-    double share = density->rows / (density->top - density->bottom) / FLOW_SAMPLES;
+    double share = density->rows / (density->top - density->bottom) / POST_SAMPLES;
 
     for (int j = 0; j < density->columns; j++)
         for (int i = 0; i < ROWS_AT_ONCE; i++) {
@@ -90,7 +90,7 @@ fmatch_status sampled_density_collect(struct grid *density, const fmatch_model *
     if (trajectory &&
         grid_create_over_time(density, FLOW_DENSITY_TIMES, REFERENCE_DENSITY_BINS, density_reach))
         status = create_solver(&sampler, model, FMATCH_SOLVER_EULER, FLOW_DENSITY_STEPS);
-    for (int64_t row = 0; status == FMATCH_OK && row < FLOW_SAMPLES; row += ROWS_AT_ONCE) {
+    for (int64_t row = 0; status == FMATCH_OK && row < POST_SAMPLES; row += ROWS_AT_ONCE) {
         status = fmatch_sampler_draw_trajectory(sampler, seed, row, ROWS_AT_ONCE, NULL, trajectory);
         if (status == FMATCH_OK)
             count_trajectory(density, trajectory);

@@ -8,8 +8,7 @@ enum {
     FLOW_TIMES = 101,
     FLOW_BINS = 200,
     FLOW_DENSITY_STEPS = 200,
-    FLOW_DENSITY_TIMES = FLOW_DENSITY_STEPS + 1,
-    FLOW_SAMPLES = 100000
+    FLOW_DENSITY_TIMES = FLOW_DENSITY_STEPS + 1
 };
 
 struct model_flow {
@@ -21,7 +20,7 @@ struct model_flow {
 fmatch_status model_flow_collect(struct model_flow *flow, const fmatch_model *model);
 void model_flow_destroy(struct model_flow *flow);
 
-/** Density of sampled paths, FLOW_SAMPLES of them with Euler's method, by counting at every step.
+/** Density of sampled paths, POST_SAMPLES of them with Euler's method, by counting at every step.
  * Zero `density` first; destroy it whatever the status. */
 fmatch_status sampled_density_collect(struct grid *density, const fmatch_model *model,
                                       uint64_t seed);

@@ -143,9 +143,9 @@ void write_reconstruction_numbers(FILE *stream, const struct findings *findings)
 void write_crowd_numbers(FILE *stream, const struct findings *findings)
 {
     fputs("<p class=\"note\">", stream);
-    write_count(stream, FLOW_SAMPLES);
+    write_count(stream, POST_SAMPLES);
     fprintf(stream, " samples of %d Euler steps: ", FLOW_DENSITY_STEPS);
-    write_count(stream, (int64_t)FLOW_SAMPLES * FLOW_DENSITY_STEPS);
+    write_count(stream, (int64_t)POST_SAMPLES * FLOW_DENSITY_STEPS);
     fputs(" evaluations of the network, kept and counted at every step, in ", stream);
     write_decimal(stream, 2, findings->sampled_seconds);
     fputs(" s.</p>\n", stream);

@@ -5,6 +5,12 @@
 
 #include <flowmatch/flowmatch.h>
 
+/** Samples, and pairs, of every figure and measure; a build for checks may take fewer
+ * thousands. */
+#ifndef POST_SAMPLES
+#define POST_SAMPLES 100000
+#endif
+
 enum {
     POST_COMPONENTS = 2,
     POST_PATH_STEPS = 15, /**< Euler steps of the animated path */

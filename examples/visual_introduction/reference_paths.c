@@ -14,11 +14,11 @@ double path_line_start(int i)
 
 static void count_density(struct grid *density, const float *x0, const float *x1)
 {
-    double share = density->rows / (density->top - density->bottom) / REFERENCE_PAIRS;
+    double share = density->rows / (density->top - density->bottom) / POST_SAMPLES;
 
     for (int j = 0; j < density->columns; j++) {
         double t = grid_column_centre(density, j);
-        for (int i = 0; i < REFERENCE_PAIRS; i++) {
+        for (int i = 0; i < POST_SAMPLES; i++) {
             int row = grid_row_of(density, (1 - t) * x0[i] + t * x1[i]);
             if (row >= 0 && row < density->rows)
                 *grid_at(density, j, row) += share;
@@ -35,7 +35,7 @@ static void average_velocity(struct grid *velocity, const float *x0, const float
     for (int j = 0; j < velocity->columns; j++) {
         double t = grid_column_centre(velocity, j), *mean = grid_at(velocity, j, 0);
         memset(count, 0, sizeof count);
-        for (int i = 0; i < REFERENCE_PAIRS; i++) {
+        for (int i = 0; i < POST_SAMPLES; i++) {
             int row = grid_row_of(velocity, (1 - t) * x0[i] + t * x1[i]);
             row = row < 0 ? 0 : row >= velocity->rows ? velocity->rows - 1 : row;
             mean[row] += (double)x1[i] - x0[i];
@@ -81,8 +81,8 @@ static fmatch_status tabulate(struct reference_paths *paths, const float *x0, co
     average_velocity(&wide, x0, x1, 0); /* path lines begin beyond what is shown */
     follow_table(&wide, paths->path_lines);
     grid_destroy(&wide);
-    histogram_fill(&paths->noise, -density_reach, density_reach, REFERENCE_PAIRS, x0);
-    histogram_fill(&paths->target, -density_reach, density_reach, REFERENCE_PAIRS, x1);
+    histogram_fill(&paths->noise, -density_reach, density_reach, POST_SAMPLES, x0);
+    histogram_fill(&paths->target, -density_reach, density_reach, POST_SAMPLES, x1);
     memcpy(paths->shown_noise, x0, sizeof paths->shown_noise);
     memcpy(paths->shown_target, x1, sizeof paths->shown_target);
     return FMATCH_OK;
@@ -91,14 +91,14 @@ static fmatch_status tabulate(struct reference_paths *paths, const float *x0, co
 fmatch_status reference_paths_collect(struct reference_paths *paths, const fmatch_source *noise,
                                       const fmatch_source *target, uint64_t seed)
 {
-    float *x0 = malloc(REFERENCE_PAIRS * sizeof *x0), *x1 = malloc(REFERENCE_PAIRS * sizeof *x1);
+    float *x0 = malloc(POST_SAMPLES * sizeof *x0), *x1 = malloc(POST_SAMPLES * sizeof *x1);
     fmatch_status status = x0 && x1 ? FMATCH_OK : (fmatch_status)FMATCH_ERROR_NO_MEMORY;
 
     /* Two seeds: with one, noise and data would come from the same random numbers. */
     if (status == FMATCH_OK)
-        status = fmatch_source_draw(noise, seed, 0, REFERENCE_PAIRS, x0);
+        status = fmatch_source_draw(noise, seed, 0, POST_SAMPLES, x0);
     if (status == FMATCH_OK)
-        status = fmatch_source_draw(target, seed + 1, 0, REFERENCE_PAIRS, x1);
+        status = fmatch_source_draw(target, seed + 1, 0, POST_SAMPLES, x1);
     if (status == FMATCH_OK)
         status = tabulate(paths, x0, x1);
     free(x0);

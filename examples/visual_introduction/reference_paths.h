@@ -8,7 +8,6 @@
 #include <flowmatch/flowmatch.h>
 
 enum {
-    REFERENCE_PAIRS = 100000,
     REFERENCE_SHOWN = 7, /**< pairs that are drawn as lines */
     REFERENCE_DENSITY_TIMES = 101,
     REFERENCE_DENSITY_BINS = 480,

@@ -10,7 +10,7 @@ struct run_results {
     const fmatch_source *target;
     const fmatch_model *model, *recommended, *exact;
     const fmatch_trainer *trainer;
-    const float *samples; /**< [MEASURED_SAMPLES], those that were measured */
+    const float *samples; /**< [POST_SAMPLES], those that were measured */
     const struct summary *summary;
 };
 

@@ -13,7 +13,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import tap
 
 data, programs = (Path(argument).resolve() for argument in sys.argv[1:])
-# Follows from the target alone, whatever the number of steps.
+
+# Whether programs end well and write what they should is all that is asked, at a tenth of the cost:
+# under sanitizers, and under another locale.
+BRIEF = 'FLOWMATCH_TEST_BRIEF' in os.environ
+
+
+def steps(wanted):
+    return 5 if BRIEF else wanted
 
 
 def run(program, *arguments, folder):
@@ -29,6 +36,10 @@ def expect(result, condition, wanted):
                                f'{result.stdout}{result.stderr}')
 
 
+def expect_learned(result, condition, wanted):
+    expect(result, BRIEF or condition, wanted)
+
+
 def quickstart_problems(folder):
     result = run('quickstart', folder=folder)
     seen = re.search(r'mean (\S+) .*variance (\S+) ', result.stdout)
@@ -42,14 +53,15 @@ def quickstart_problems(folder):
 
 
 def train_csv_problems(folder):
-    result = run('train_csv', data, '--steps', 200, '--samples', 50, '--out', 'new.csv',
+    result = run('train_csv', data, '--steps', steps(200), '--samples', 50, '--out', 'new.csv',
                  folder=folder)
     expect(result, result.returncode == 0 and 'energy distance' in result.stdout,
            'status 0 and an energy distance')
     expect_picture(result, folder / 'new.png')
     expect_picture(result, folder / 'new-loss.png')
-    expect(result, re.search(r'^step 200 of 200: loss \d\.\d{4}  .*rate \d.* steps/s', result.stderr,
-                             re.M), 'a line on the last step with loss, rate and pace')
+    last = f'step {steps(200)} of {steps(200)}'
+    expect(result, re.search(rf'^{last}: loss \d\.\d{{4}}  .*rate \d.* steps/s', result.stderr, re.M),
+           'a line on the last step with loss, rate and pace')
     if result.returncode == 0:
         header, *rows = (folder / 'new.csv').read_text(encoding='ascii').splitlines()
         expect(result, header == data.read_text(encoding='ascii').splitlines()[0],
@@ -91,23 +103,24 @@ def train_csv_picture_problems(folder):
         expect_picture(result, folder / picture)
         problems += result.problems
     # One step, and more than there are pixels.
-    for steps in [1, 3000]:
-        result = run('train_csv', 'column.csv', '--out', 'c.csv', '--steps', steps, '--loss-picture',
-                     f'e{steps}.png', folder=folder)
+    for count in [1] if BRIEF else [1, 3000]:
+        result = run('train_csv', 'column.csv', '--out', 'c.csv', '--steps', count, '--loss-picture',
+                     f'e{count}.png', folder=folder)
         expect(result, result.returncode == 0, 'status 0')
-        expect_picture(result, folder / f'e{steps}.png')
+        expect_picture(result, folder / f'e{count}.png')
         problems += result.problems
     return problems
 
 
 def custom_target_problems(folder):
-    result = run('custom_target', '--steps', 400, '--out', 'ball', folder=folder)
+    result = run('custom_target', '--steps', steps(400), '--out', 'ball', folder=folder)
     seen = re.findall(r'rows .*?(\d+\.\d+)$', result.stdout, re.M)
     expect(result, result.returncode == 0 and len(seen) == 2, 'status 0 and two distances')
     if len(seen) == 2:
         # Ten seeds after 400 steps: 0.001 to 0.004, after one step: 0.04. Simulated: to 0.002.
         samples, simulated = map(float, seen)
-        expect(result, samples < 0.012 and simulated < 0.01, 'distances below 0.012 and 0.01')
+        expect_learned(result, samples < 0.012, 'a distance below 0.012')
+        expect(result, simulated < 0.01, 'a distance below 0.01')
     expect_picture(result, folder / 'ball' / 'scatter.png')
     return result.problems
 
@@ -123,7 +136,7 @@ def custom_target_failure_problems(drag, code, folder):
 
 
 def couplings_problems(folder):
-    result = run('couplings', '--steps', 300, '--out', 'pairs', folder=folder)
+    result = run('couplings', '--steps', steps(300), '--out', 'pairs', folder=folder)
     # Each coupling has a line for its paths and one for W2, of seven numbers both.
     lines = re.findall(r'^(independent|exact|entropic)((?: +\d+\.\d+){7})$', result.stdout, re.M)
     names = ['independent', 'exact', 'entropic']
@@ -138,8 +151,10 @@ def couplings_problems(folder):
         expect(result, pairs[1] < pairs[2] < pairs[0] / 3,
                'exact pairs nearest, entropic next, and independent ones far off')
         # Seeds 42 and 1 gave at least 170 and 3.9 times less.
-        expect(result, max(curvature[1:]) < curvature[0] / 20, 'straight paths but for independent')
-        expect(result, max(w2[1:]) < w2[0] / 2, 'one step to be better but for independent')
+        expect_learned(result, max(curvature[1:]) < curvature[0] / 20,
+                       'straight paths but for independent')
+        expect_learned(result, max(w2[1:]) < w2[0] / 2,
+                       'one step to be better but for independent')
     table = folder / 'pairs' / 'quality.csv'
     expect(result, table.is_file() and len(table.read_text(encoding='ascii').splitlines()) == 22,
            'a table of 22 lines')
@@ -165,7 +180,7 @@ def digits_data_problems():
 
 def digits_problems(folder):
     digits = data.parent / 'digits.csv'
-    result = run('digits', digits, '--steps', 300, '--out', 'a', '--model', 'a.safetensors',
+    result = run('digits', digits, '--steps', steps(300), '--out', 'a', '--model', 'a.safetensors',
                  folder=folder)
     expect(result, result.returncode == 0 and re.search(r'\d s of training', result.stdout),
            'status 0 and how long it took')
@@ -180,20 +195,22 @@ def digits_problems(folder):
                and list(rows) == [1, 1.5, 2, 4], 'a line for each of four scales')
         # Without training a tenth is recognised, at 2.14 times the distance of held-out digits.
         recognised, _, ratio = rows.get(2, [0, 0, 0])
-        expect(result, recognised > 0.85 and 0.8 < ratio < 2,
-               'more than 0.85 recognised under scale 2, at a ratio from 0.8 to 2')
+        expect_learned(result, recognised > 0.85 and 0.8 < ratio < 2,
+                       'more than 0.85 recognised under scale 2, at a ratio from 0.8 to 2')
     for picture in ['digits.png', 'loss.png']:
         expect_picture(result, folder / 'a' / picture)
-    again = run('digits', digits, '--steps', 300, '--out', 'b', '--threads', 1, folder=folder)
-    other = folder / 'b' / 'quality.csv'
-    expect(again, table.is_file() and other.is_file() and other.read_bytes() == table.read_bytes(),
-           'the same table from one thread')
+    if not BRIEF:
+        again = run('digits', digits, '--steps', 300, '--out', 'b', '--threads', 1, folder=folder)
+        other = folder / 'b' / 'quality.csv'
+        expect(again, table.is_file() and other.is_file()
+               and other.read_bytes() == table.read_bytes(), 'the same table from one thread')
+        result.problems += again.problems
     few = run('digits', 'few.csv', '--out', 'few', folder=folder)
     expect(few, few.returncode == 1 and few.stderr.count('\n') == 1 and '12 rows' in few.stderr,
            'one line that names the 12 rows')
     narrow = run('digits', 'cell.csv', '--out', 'narrow', folder=folder)
     expect(narrow, narrow.returncode == 1 and narrow.stderr.count('\n') == 1, 'one line')
-    return result.problems + again.problems + few.problems + narrow.problems
+    return result.problems + few.problems + narrow.problems
 
 
 def numbers_of(result, pattern):
@@ -305,7 +322,8 @@ def main():
         (folder / 'few.csv').write_text(12 * (64 * '1,' + '2\n'))
         (folder / 'comma.csv').write_text('1,2\n3,"4,5"\n')
 
-        tap.check('quickstart', quickstart_problems(folder))
+        if not BRIEF:  # whose 4000 steps are its own
+            tap.check('quickstart', quickstart_problems(folder))
         tap.check('train_csv', train_csv_problems(folder))
         tap.check('train_csv: pictures', train_csv_picture_problems(folder))
         tap.check('custom_target', custom_target_problems(folder))
