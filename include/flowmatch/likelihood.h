@@ -25,8 +25,10 @@ typedef struct fmatch_density_callbacks {
  *   log p_t(x_t) = log p_0(x_0) - integral from 0 to t of (div v)(x_s, s) ds.
  *
  * With steps of one length a solver follows x, and the divergence is taken once a step, where the
- * step begins, and at the end; its integral is Gregory's, of order 6 in the step. An adaptive
- * solver follows the integral as one more coordinate, and so takes the divergence at every
+ * step begins, and at the end; its integral is Gregory's, of order 6 in the step. Where guidance
+ * begins or ends on the way the field jumps: there the way is cut, each part has steps of equal
+ * length, the number next to its share of `steps` but at least 2, and an integral of its own. An
+ * adaptive solver follows the integral as one more coordinate, and so takes the divergence at every
  * evaluation; every row has steps of its own, as of a sampler. x and the integral are kept in
  * double; everything is in the units of the data, so that standardisation is counted in.
  */

@@ -246,13 +246,10 @@ static void finish(const struct lane *l, struct slot *s, enum row_outcome outcom
 static void begin_stretch(const struct lane *l, struct slot *s)
 {
     const struct guidance *g = &l->flow->field.guidance;
-    const double edges[] = {g->begin, g->end};
     s->stop = l->flow->grid->end;
-    if (!l->flow->passage.condition || g->scale == 1.0)
+    if (!l->flow->passage.condition)
         return;
-    for (int i = 0; i < 2; i++)
-        if (l->way * edges[i] > l->way * s->t && l->way * edges[i] < l->way * s->stop)
-            s->stop = edges[i];
+    s->stop = guidance_stretch(g, s->t, s->stop);
     s->guided = guidance_acts(g, 0.5 * (s->t + s->stop));
 }
 

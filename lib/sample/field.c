@@ -48,6 +48,15 @@ bool guidance_acts(const struct guidance *g, double t)
     return g->scale != 1.0 && t >= g->begin && t <= g->end;
 }
 
+double guidance_stretch(const struct guidance *g, double t, double end)
+{
+    const double edges[] = {g->begin, g->end}, way = end < t ? -1.0 : 1.0;
+    for (int i = 0; g->scale != 1.0 && i < 2; i++)
+        if (way * edges[i] > way * t && way * edges[i] < way * end)
+            end = edges[i];
+    return end;
+}
+
 fmatch_status field_schedules_at(const fmatch_model *model, int32_t n, const float *t,
                                  struct path_schedules *s)
 {
