@@ -54,8 +54,8 @@ typedef struct fmatch_likelihood_config {
      */
     double tolerance_absolute; /**< 1e-30 to FLT_MAX; 0: 1e-5 */
     double tolerance_relative; /**< 1e-30 to 1; 0: 1e-5 */
-    double step_first;         /**< length of the first try, to 1; 0: chosen for each row */
-    double step_smallest;      /**< no shorter ones but for a row's last, to 1; 0: no limit */
+    double step_first;         /**< length of the first try, from step_smallest to 1; 0: chosen */
+    double step_smallest;      /**< a row stops where one of this length is rejected; 0: no limit */
     double step_largest;       /**< no longer ones, from step_smallest to 1; 0: no limit */
     int64_t steps_max;         /**< tries of a row, 1 to 2^24; 0: 10 000 */
     /** Or NULL. What each row took of an adaptive solver: its arrays [n] are written. */

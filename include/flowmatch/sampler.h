@@ -126,9 +126,13 @@ typedef struct fmatch_sampler_config {
      */
     double tolerance_absolute;
     double tolerance_relative; /**< in [1e-30, 1]; 0: 1e-5 */
-    double step_first;    /**< adaptive: length of the first try, to 1; 0: chosen for each row */
-    double step_smallest; /**< adaptive: no shorter ones but for a row's last, to 1; 0: no limit */
-    double step_largest;  /**< adaptive: no longer ones, from step_smallest to 1; 0: no limit */
+    double step_first; /**< adaptive: length of the first try, from step_smallest to 1; 0: chosen */
+    /**
+     * Adaptive, to 1; 0: no limit. No shorter steps but a row's last, and the last ones before
+     * guidance begins or ends; a row stops where one of this length is rejected.
+     */
+    double step_smallest;
+    double step_largest; /**< adaptive: no longer ones, from step_smallest to 1; 0: no limit */
     /** Or NULL. With solver EULER, MIDPOINT or HEUN, and t_end above t_start. */
     const fmatch_stochastic_config *stochastic;
     double inpainting_strength; /**< of fmatch_sampler_draw_inpainted, in [0, 1]; 0: 1 */

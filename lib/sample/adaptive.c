@@ -33,8 +33,7 @@ struct slot {
     double error_before; /* of the last accepted step, in units of the tolerance */
     int32_t point;       /* a stage, or one of the above */
     bool guided;
-    bool rejected;   /* the step before was */
-    bool overflowed; /* because a number was not finite */
+    bool rejected; /* the step before was */
 };
 
 struct lane {
@@ -253,30 +252,33 @@ static void begin_stretch(const struct lane *l, struct slot *s)
     s->guided = guidance_acts(g, 0.5 * (s->t + s->stop));
 }
 
-/* Cuts the next step to what is left and what is allowed. */
+static double smallest_step(const struct lane *l)
+{
+    return fmax(l->flow->control->smallest, 4.0 * DBL_EPSILON); /* of times up to 1 */
+}
+
+/* Brings a guess to what is allowed, and cuts it to what is left. */
 static void try_step(const struct lane *l, struct slot *s, double h)
 {
     const struct step_control *control = l->flow->control;
     const double left = fabs(s->stop - s->t);
-    if (control->largest > 0.0 && h > control->largest)
-        h = control->largest;
+    h = fmin(fmax(h, smallest_step(l)), control->largest);
     const bool last = 1.01 * h >= left; /* rather than a sliver for the next one */
-    const double smallest = fmax(control->smallest, 4.0 * DBL_EPSILON); /* of times up to 1 */
     s->h = last ? left : h;
     s->end = last ? s->stop : s->t + l->way * h;
     s->point = 1;
     if (s->record->accepted + s->record->rejected >= control->steps_max)
         finish(l, s, ROW_STEP_LIMIT);
-    else if (!last && !(h >= smallest))
-        finish(l, s, s->overflowed ? ROW_NOT_FINITE : ROW_STEP_LIMIT);
 }
 
 static void reject(const struct lane *l, struct slot *s, double factor, bool overflowed)
 {
     s->record->rejected++;
     s->rejected = true;
-    s->overflowed = overflowed;
-    try_step(l, s, factor * s->h);
+    if (s->h > smallest_step(l))
+        try_step(l, s, factor * s->h);
+    else
+        finish(l, s, overflowed ? ROW_NOT_FINITE : ROW_STEP_LIMIT);
 }
 
 static void accept(const struct lane *l, struct slot *s, double factor)
@@ -288,7 +290,7 @@ static void accept(const struct lane *l, struct slot *s, double factor)
     memcpy(row_of(l, s, l->y), row_of(l, s, l->y_next), (size_t)l->width * sizeof *l->y);
     memcpy(slope_of(l, s, 0), slope_of(l, s, l->slopes - 1), (size_t)l->width * sizeof *l->k);
     s->t = s->end;
-    s->rejected = s->overflowed = false;
+    s->rejected = false;
     if (s->t == l->flow->grid->end) {
         finish(l, s, ROW_ARRIVED);
     } else if (s->t == s->stop) {

@@ -552,7 +552,7 @@ static void limits_leave_the_state_and_its_time(void **state)
         config.times = times;
         config.times_count = 2;
         config.steps_max = which == 0 ? 20 : 0;
-        config.step_smallest = which == 1 ? 0.015 : 0;
+        config.step_smallest = which == 1 ? 0.05 : 0;
         fmatch_sampler *sampler = make_with(model, &config);
         expect_status(fmatch_sampler_integrate(sampler, N, noise, NULL, x),
                       FMATCH_ERROR_STEP_LIMIT);
@@ -572,6 +572,63 @@ static void limits_leave_the_state_and_its_time(void **state)
             assert_true(isnan(trajectory[2 * N + i]));
         fmatch_sampler_destroy(&sampler);
     }
+    fmatch_model_destroy(&model);
+}
+
+static float huge(float x, float t, float setting)
+{
+    (void)x, (void)t, (void)setting;
+    return 1e38f;
+}
+
+/* The first guess of a field that is 0 or huge, and many of one that decays, are below what is
+ * allowed, which such steps may well be. */
+static void a_guess_that_is_too_short_is_raised(void **state)
+{
+    static const struct {
+        slope_function *slope;
+        double smallest, largest, end;
+        int steps; /* 0: any number */
+    } cases[] = {{still, 1e-5, 0, 1, 0},
+                 {still, 0.1, 0.1, 1, 10},
+                 {decay, 0.01, 0, 0.0497871, 0},
+                 {decay, 0.04, 0, 0.0497871, 0},
+                 {decay, 0.05, 0.05, 0.0497871, 20},
+                 {huge, 0, 0, 1e38, 0}};
+    for (size_t k = 0; k < COUNT(cases); k++) {
+        struct field field = {cases[k].slope, 2, 0};
+        fmatch_model *model = make_field(context_of(state), &field);
+        for (size_t s = 1; s < COUNT(solvers); s++) {
+            fmatch_sampler_config config = config_of(solvers[s], 1e-5, 0, 1);
+            config.step_smallest = cases[k].smallest;
+            config.step_largest = cases[k].largest;
+            fmatch_sampler *sampler = make_with(model, &config);
+            float x[] = {1, 3};
+            expect_ok(fmatch_sampler_integrate(sampler, 1, x, NULL, x));
+            expect_close(x[0], cases[k].end, 1e-4 * cases[k].end, "case %zu, %s", k, names[s]);
+            const int taken = (int)info_of(sampler).accepted;
+            expect_that(cases[k].steps == 0 || taken == cases[k].steps, "case %zu: %d steps", k,
+                        taken);
+            fmatch_sampler_destroy(&sampler);
+        }
+        fmatch_model_destroy(&model);
+    }
+}
+
+static void a_row_stops_after_the_shortest_step_was_tried(void **state)
+{
+    struct field field = {decay, 2, 0};
+    fmatch_model *model = make_field(context_of(state), &field);
+    fmatch_sampler_config config = config_of(FMATCH_SOLVER_DORMAND_PRINCE, 1e-4, 0, 1);
+    config.step_first = config.step_smallest = 0.1;
+    fmatch_sampler *sampler = make_with(model, &config);
+    float x[] = {1, 1000};
+    expect_status(fmatch_sampler_integrate(sampler, 1, x, NULL, x), FMATCH_ERROR_STEP_LIMIT);
+    expect_detail("row 0", "too small", "t = 0 after 1 steps");
+    fmatch_sampler_destroy(&sampler);
+    config.step_first = 0.01;
+    expect_status(fmatch_sampler_create(&sampler, model, &config), FMATCH_ERROR_ARGUMENT);
+    expect_detail("config->step_first is 0.01", "config->step_smallest, 0.1");
     fmatch_model_destroy(&model);
 }
 
@@ -916,6 +973,8 @@ int main(void)
         world_test(rows_do_not_depend_on_their_company),
         world_test(a_stiff_row_costs_itself_alone),
         world_test(limits_leave_the_state_and_its_time),
+        world_test(a_guess_that_is_too_short_is_raised),
+        world_test(a_row_stops_after_the_shortest_step_was_tried),
         world_test(one_row_that_stops_leaves_the_others),
         world_test(steps_that_overflow_are_tried_again),
         world_test(an_explosion_is_named),
