@@ -28,6 +28,7 @@ struct slot {
     int64_t row;         /* of the call */
     int64_t output;      /* next time of the trajectory */
     double t, h;         /* where the row is; length of the step that is tried */
+    double uncut;        /* what it was before it was cut to end where the row's stretch does */
     double end;          /* of that step */
     double stop;         /* up to which the field is smooth */
     double error_before; /* of the last accepted step, in units of the tolerance */
@@ -264,6 +265,7 @@ static void try_step(const struct lane *l, struct slot *s, double h)
     const double left = fabs(s->stop - s->t);
     h = fmin(fmax(h, smallest_step(l)), control->largest);
     const bool last = 1.01 * h >= left; /* rather than a sliver for the next one */
+    s->uncut = h;
     s->h = last ? left : h;
     s->end = last ? s->stop : s->t + l->way * h;
     s->point = 1;
@@ -295,7 +297,7 @@ static void accept(const struct lane *l, struct slot *s, double factor)
         finish(l, s, ROW_ARRIVED);
     } else if (s->t == s->stop) {
         begin_stretch(l, s);
-        s->h *= factor;
+        s->h = s->h < s->uncut ? s->uncut : factor * s->h; /* of a cut one the error says little */
         s->point = POINT_START;
     } else {
         try_step(l, s, factor * s->h);

@@ -811,6 +811,49 @@ static void guidance_acts_on_each_row_by_its_time(void **state)
     fmatch_model_destroy(&model);
 }
 
+/* v = cos(3 t), or -x under a condition: no difficult field anywhere. */
+static int32_t evaluate_easy(void *user, int64_t n, const float *x, const float *t,
+                             const float *condition, float *v)
+{
+    (void)user;
+    for (int64_t i = 0; i < n; i++)
+        v[i] = condition ? -x[i] : cosf(3 * t[i]);
+    return 0;
+}
+
+static fmatch_model *make_easy(fmatch_context *context)
+{
+    const fmatch_velocity_callbacks callbacks = {.struct_size = sizeof callbacks,
+                                                 .evaluate = evaluate_easy,
+                                                 .condition_dim = 1,
+                                                 .null_condition = FMATCH_NULL_CONDITION_ACCEPTED};
+    fmatch_model *model;
+    expect_ok(fmatch_model_create_callback(&model, context, 1, &callbacks, NULL));
+    return model;
+}
+
+/* However short the step was that ended there. */
+static void behind_an_edge_of_guidance_steps_have_their_length(void **state)
+{
+    fmatch_model *model = make_easy(context_of(state));
+    for (int k = 0; k <= 200; k++) {
+        fmatch_sampler_config config = config_of(FMATCH_SOLVER_DORMAND_PRINCE, 1e-4, 0, 1);
+        config.guidance = FMATCH_GUIDANCE_SCALE;
+        config.guidance_strength = 2;
+        config.guidance_t_start = k == 200 ? 0.3 : 0.2 + 0.0025 * k;
+        config.guidance_t_end = k == 200 ? 0.1 + 0.2 : 0.9; /* an ulp behind */
+        config.step_smallest = k % 2 ? 0.03 : 0;
+        fmatch_sampler *sampler = make_with(model, &config);
+        float x = 1, condition = 1;
+        expect_ok(fmatch_sampler_integrate(sampler, 1, &x, &condition, &x));
+        const fmatch_sampler_info info = info_of(sampler);
+        expect_that(info.accepted + info.rejected <= 10, "guidance from %g: %d steps, %d rejected",
+                    config.guidance_t_start, (int)info.accepted, (int)info.rejected);
+        fmatch_sampler_destroy(&sampler);
+    }
+    fmatch_model_destroy(&model);
+}
+
 /* ---- the call ---- */
 
 static void drawn_rows_are_noise_integrated(void **state)
@@ -982,6 +1025,7 @@ int main(void)
         world_test(a_row_stops_where_the_field_ends),
         world_test(a_field_of_zero_is_crossed),
         world_test(guidance_acts_on_each_row_by_its_time),
+        world_test(behind_an_edge_of_guidance_steps_have_their_length),
         world_test(drawn_rows_are_noise_integrated),
         world_test(fixed_steps_have_statistics_too),
         world_test(a_call_that_failed_leaves_no_rows),

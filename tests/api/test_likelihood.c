@@ -345,8 +345,8 @@ static void guidance_has_its_density(void **state)
  * as long as neither they nor the integral cross the jumps. */
 static void guidance_on_the_way_has_its_density(void **state)
 {
-    static const double parts[][2] = {
-        {0.3, 0.7}, {0.303, 0.707}, {0, 0.411}, {0.299, 1}, {0.5, 0.5}};
+    static const double parts[][2] = {{0.3, 0.7}, {0.303, 0.707}, {0, 0.411},
+                                      {0.299, 1}, {0.5, 0.5},     {0.3, 0.1 + 0.2}};
     static const int32_t solvers[] = {FMATCH_SOLVER_RK4, FMATCH_SOLVER_ADAMS_BASHFORTH,
                                       FMATCH_SOLVER_TSITOURAS};
     const fmatch_velocity_callbacks field = {.struct_size = sizeof field,
