@@ -422,8 +422,8 @@ static void point_at_next(const struct lane *l, struct slot *s)
 /* Rows of the call that lanes share. */
 struct call {
     const struct flow *flow;
-    atomic_int_fast64_t next;   /* row that nobody has fetched */
-    atomic_int_fast32_t failed; /* a lane's status that is not of its rows */
+    atomic_int_fast64_t next;    /* row that nobody has fetched */
+    struct lane_failure failure; /* of a lane that is not of its rows; its place is the lane's */
 };
 
 static fmatch_status fetch(struct call *call, struct lane *l)
@@ -514,7 +514,7 @@ static fmatch_status follow_rows(struct call *call, struct lane *l)
 {
     for (;;) {
         RETURN_IF_FAILED(fill_slots(call, l));
-        if (l->active == 0 || atomic_load(&call->failed) != FMATCH_OK)
+        if (l->active == 0 || atomic_load(&call->failure.place) != INT64_MAX)
             return FMATCH_OK;
         l->rows.n = l->active;
         for (int64_t i = 0; i < (l->width - l->dim) * l->flow->lane_rows; i++)
@@ -533,7 +533,7 @@ static void run_lane(void *argument, int64_t number)
     struct lane l = lane_in(call->flow, number);
     const fmatch_status status = follow_rows(call, &l);
     if (status != FMATCH_OK)
-        atomic_store(&call->failed, status);
+        lane_failure_keep(&call->failure, number, status);
 }
 
 /* As the first row that has not arrived. */
@@ -565,19 +565,12 @@ static fmatch_status judge_rows(const struct flow *f)
 
 fmatch_status adaptive_run(const struct flow *f)
 {
-    struct call call = {.flow = f};
+    struct call call = {.flow = f, .failure = {.place = INT64_MAX, .busy = ATOMIC_FLAG_INIT}};
     const fmatch_model *model = f->field.view.model;
     for (int64_t i = 0; i < f->passage.n; i++)
         f->records[i] = (struct row_record){.t = f->grid->start};
     const int32_t lanes = model_blocks_lanes(model, f->passage.n);
-    if (lanes > 1)
-        context_run(model->context, lanes, run_lane, &call);
-    /* By itself, or once more on this thread, whose detail the caller reads. */
-    if (lanes == 1 || atomic_load(&call.failed) != FMATCH_OK) {
-        call.next = 0;
-        call.failed = FMATCH_OK;
-        run_lane(&call, 0);
-    }
-    const fmatch_status failed = (fmatch_status)atomic_load(&call.failed);
+    context_run(model->context, lanes, run_lane, &call);
+    const fmatch_status failed = lane_failure_tell(&call.failure);
     return failed != FMATCH_OK ? failed : judge_rows(f);
 }

@@ -2,6 +2,9 @@
  * that a row's result is its own. */
 #include "fixtures.h"
 
+#include <limits.h>
+#include <stdatomic.h>
+
 static const int32_t solvers[] = {FMATCH_SOLVER_BOGACKI_SHAMPINE, FMATCH_SOLVER_DORMAND_PRINCE,
                                   FMATCH_SOLVER_TSITOURAS};
 static const char *const names[] = {"Bogacki-Shampine", "Dormand-Prince", "Tsitouras"};
@@ -958,12 +961,20 @@ static void a_callback_that_fails_ends_the_call(void **state)
 }
 
 /* A schedule of the caller's, on any thread, that has no values late on the way. */
+/* Of which one fails, or those of a time if that is below 0. */
+struct schedule_calls {
+    atomic_long made;
+    long failing;
+};
+
 static int32_t evaluate_schedule(void *user, int64_t n, const double *t, double *alpha,
                                  double *sigma, double *alpha_rate, double *sigma_rate)
 {
-    (void)user;
+    struct schedule_calls *calls = user;
+    if (atomic_fetch_add(&calls->made, 1) == calls->failing)
+        return -4;
     for (int64_t i = 0; i < n; i++) {
-        if (t[i] > 0.6 && t[i] < 0.7)
+        if (calls->failing < 0 && t[i] > 0.6 && t[i] < 0.7)
             return -3;
         alpha[i] = t[i];
         sigma[i] = 1 - t[i];
@@ -973,12 +984,14 @@ static int32_t evaluate_schedule(void *user, int64_t n, const double *t, double 
     return 0;
 }
 
+/* For good, or once. */
 static void a_failure_on_another_thread_is_told(void **state)
 {
     (void)state;
+    struct schedule_calls calls = {.failing = LONG_MAX};
     fmatch_context *context = make_context(2);
-    fmatch_schedule_callbacks schedule = {.struct_size = sizeof schedule,
-                                          .evaluate = evaluate_schedule};
+    fmatch_schedule_callbacks schedule = {
+        .struct_size = sizeof schedule, .evaluate = evaluate_schedule, .user = &calls};
     fmatch_path_config path;
     fmatch_path_config_init(&path);
     path.kind = FMATCH_PATH_CALLBACK;
@@ -995,8 +1008,12 @@ static void a_failure_on_another_thread_is_told(void **state)
     config.step_largest = 0.05;
     fmatch_sampler *sampler = make_with(model, &config);
     float *x = floats(ROWS);
-    expect_status(fmatch_sampler_draw(sampler, 1, 0, ROWS, NULL, x), FMATCH_ERROR_CALLBACK);
-    assert_int_equal(fmatch_error_callback_code(), -3);
+    for (int often = 0; often <= 1; often++) {
+        calls.failing = often ? -1 : atomic_load(&calls.made) + 50;
+        expect_status(fmatch_sampler_draw(sampler, 1, 0, ROWS, NULL, x), FMATCH_ERROR_CALLBACK);
+        assert_int_equal(fmatch_error_callback_code(), often ? -3 : -4);
+        expect_detail("returned");
+    }
     free(x);
     fmatch_sampler_destroy(&sampler);
     fmatch_model_destroy(&model);
