@@ -242,12 +242,15 @@ static void finish(const struct lane *l, struct slot *s, enum row_outcome outcom
 
 /* ---- control ---- */
 
-/* The next stretch of the row's way on which it is guided, or not, all along. */
+/* The next stretch of the row's way on which it is guided, or not, all along. Under the null
+ * condition nothing is, and the field is smooth to the end. */
 static void begin_stretch(const struct lane *l, struct slot *s)
 {
     const struct guidance *g = &l->flow->field.guidance;
+    const int32_t columns = l->flow->field.view.model->condition.columns;
+    const float *condition = l->flow->passage.condition;
     s->stop = l->flow->grid->end;
-    if (!l->flow->passage.condition)
+    if (!condition || condition_is_null(condition + s->row * columns))
         return;
     s->stop = guidance_stretch(g, s->t, s->stop);
     s->guided = guidance_acts(g, 0.5 * (s->t + s->stop));

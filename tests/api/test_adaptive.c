@@ -820,7 +820,7 @@ static int32_t evaluate_easy(void *user, int64_t n, const float *x, const float 
 {
     (void)user;
     for (int64_t i = 0; i < n; i++)
-        v[i] = condition ? -x[i] : cosf(3 * t[i]);
+        v[i] = condition && !isnan(condition[i]) ? -x[i] : cosf(3 * t[i]);
     return 0;
 }
 
@@ -854,6 +854,41 @@ static void behind_an_edge_of_guidance_steps_have_their_length(void **state)
                     config.guidance_t_start, (int)info.accepted, (int)info.rejected);
         fmatch_sampler_destroy(&sampler);
     }
+    fmatch_model_destroy(&model);
+}
+
+/* They take the steps of a sampler without guidance, whatever their neighbours do. */
+static void rows_of_the_null_condition_stay_as_they_are(void **state)
+{
+    enum { N = 20 };
+    fmatch_model *model = make_easy(context_of(state));
+    fmatch_sampler_config config = config_of(FMATCH_SOLVER_TSITOURAS, 1e-4, 0, 1);
+    fmatch_sampler *plain = make_with(model, &config);
+    config.guidance = FMATCH_GUIDANCE_WEIGHT;
+    config.guidance_strength = 2;
+    config.guidance_t_start = 0.3;
+    config.guidance_t_end = 0.7;
+    fmatch_sampler *guided = make_with(model, &config);
+    float x[N], seen[2][N], condition[N];
+    int64_t steps[2][N], evaluations[2][N];
+    fill_scattered(x, N, -2, 2, 1);
+    for (int i = 0; i < N; i++)
+        condition[i] = i % 2 ? NAN : 1;
+    for (int k = 0; k < 2; k++) {
+        fmatch_sampler *sampler = k ? guided : plain;
+        expect_ok(fmatch_sampler_integrate(sampler, N, x, condition, seen[k]));
+        const fmatch_sampler_rows rows = {
+            .struct_size = sizeof rows, .accepted = steps[k], .evaluations = evaluations[k]};
+        expect_ok(fmatch_sampler_get_rows(sampler, 0, N, &rows));
+    }
+    for (int i = 0; i < N; i++) {
+        const bool same = seen[0][i] == seen[1][i] && steps[0][i] == steps[1][i] &&
+                          evaluations[0][i] == evaluations[1][i];
+        expect_that(same == (i % 2 == 1), "row %d: %.9g after %d steps, guided %.9g after %d", i,
+                    seen[0][i], (int)steps[0][i], seen[1][i], (int)steps[1][i]);
+    }
+    fmatch_sampler_destroy(&guided);
+    fmatch_sampler_destroy(&plain);
     fmatch_model_destroy(&model);
 }
 
@@ -1043,6 +1078,7 @@ int main(void)
         world_test(a_field_of_zero_is_crossed),
         world_test(guidance_acts_on_each_row_by_its_time),
         world_test(behind_an_edge_of_guidance_steps_have_their_length),
+        world_test(rows_of_the_null_condition_stay_as_they_are),
         world_test(drawn_rows_are_noise_integrated),
         world_test(fixed_steps_have_statistics_too),
         world_test(a_call_that_failed_leaves_no_rows),
