@@ -19,9 +19,10 @@ typedef struct fmatch_sampler fmatch_sampler;
  * The last three are adaptive: from an estimate of the error every row chooses steps of its own,
  * whatever shares its batch, by a proportional-integral control (Hairer and Wanner 1996, IV.2, beta
  * = 0.06 for order 5); the first step is chosen as Hairer, Norsett and Wanner 1993, II.4 do. Their
- * NFE are those of a step that is tried; a row takes two more to begin with. Tableaux: Hairer,
- * Norsett and Wanner 1993; Bogacki and Shampine 1989; Dormand and Prince 1980, with their own
- * weights of the error; Tsitouras 2011.
+ * NFE are those of a step that is tried; a row takes two more to begin with, or one with
+ * step_first, and one more behind an edge of guidance. Tableaux: Hairer, Norsett and Wanner 1993;
+ * Bogacki and Shampine 1989; Dormand and Prince 1980, with their own weights of the error;
+ * Tsitouras 2011.
  */
 enum fmatch_solver {
     FMATCH_SOLVER_EULER = 0,    /**< order 1, 1 NFE; the field is taken at the start of the step */
@@ -100,8 +101,8 @@ typedef struct fmatch_stochastic_config {
 typedef struct fmatch_sampler_config {
     uint32_t struct_size; /**< written by init */
     int32_t solver;       /**< an fmatch_solver. Default MIDPOINT. */
-    int64_t steps;        /**< of a grid other than TIMES, 1 to 2^24. Default 50. */
-    double t_start;       /**< in [0, 1]. Default 0, noise. */
+    int64_t steps;  /**< of a grid other than TIMES, 1 to 2^24; adaptive: unused. Default 50. */
+    double t_start; /**< in [0, 1]. Default 0, noise. */
     /** In [0, 1], not t_start. Default 1, data. Below t_start the flow runs backward. */
     double t_end;
     double guidance_strength; /**< s or w. Default 0. */

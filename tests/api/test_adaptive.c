@@ -912,6 +912,22 @@ static void drawn_rows_are_noise_integrated(void **state)
     fmatch_model_destroy(&model);
 }
 
+static void settings_that_are_not_used_or_nonsense(void **state)
+{
+    fmatch_model *model = make_easy(context_of(state));
+    fmatch_sampler_config config = config_of(FMATCH_SOLVER_DORMAND_PRINCE, 1e-4, 0, 1);
+    config.steps = 0;
+    fmatch_sampler *sampler = make_with(model, &config);
+    fmatch_sampler_info info = {.struct_size = sizeof info, .flags = 4};
+    expect_status(fmatch_sampler_get_info(sampler, &info), FMATCH_ERROR_ARGUMENT);
+    expect_detail("info->flags");
+    fmatch_sampler_destroy(&sampler);
+    config.guidance_t_start = NAN;
+    expect_status(fmatch_sampler_create(&sampler, model, &config), FMATCH_ERROR_ARGUMENT);
+    expect_detail("config->guidance_t_start is nan");
+    fmatch_model_destroy(&model);
+}
+
 static void fixed_steps_have_statistics_too(void **state)
 {
     fmatch_model *model = make_gaussian(context_of(state));
@@ -1080,6 +1096,7 @@ int main(void)
         world_test(behind_an_edge_of_guidance_steps_have_their_length),
         world_test(rows_of_the_null_condition_stay_as_they_are),
         world_test(drawn_rows_are_noise_integrated),
+        world_test(settings_that_are_not_used_or_nonsense),
         world_test(fixed_steps_have_statistics_too),
         world_test(a_call_that_failed_leaves_no_rows),
         world_test(a_callback_that_fails_ends_the_call),
