@@ -876,6 +876,8 @@ class source : public detail::owner<fmatch_source, fmatch_source_destroy>
     }
 
   private:
+    friend class model; /* whose noise is one */
+
     source() noexcept
     {
     }
@@ -1003,6 +1005,14 @@ class model : public detail::owner<fmatch_model, fmatch_model_destroy>
     std::int32_t dim() const noexcept
     {
         return fmatch_model_get_dim(get());
+    }
+
+    /** What samples begin with, in the units of the data. */
+    source get_noise() const
+    {
+        source got;
+        detail::check(fmatch_model_get_noise(get(), got.out()));
+        return got;
     }
 
     /** Columns of a condition; 0 for a model without. */

@@ -261,7 +261,7 @@ FMATCH_API FMATCH_WARN_UNUSED fmatch_status fmatch_sampler_draw_inpainted(
  * fmatch_sampler_integrate_stochastic with seed 0 and first_row 0.
  *
  * To begin on the way, take t_start = t and points x_t that fmatch_path_evaluate makes of data x1
- * and noise x0.
+ * and noise x0, of which fmatch_model_get_noise has more.
  *
  * @param sampler    any.
  * @param n          rows, 0 to 2^44 / dim.

@@ -70,6 +70,16 @@ int32_t fmatch_model_get_dim(const fmatch_model *model)
     return model ? model->dim : 0;
 }
 
+fmatch_status fmatch_model_get_noise(const fmatch_model *model, fmatch_source **noise)
+{
+    status_begin();
+    CHECK_NOT_NULL(noise);
+    *noise = NULL;
+    CHECK_NOT_NULL(model);
+    *noise = source_retain(model->noise);
+    return FMATCH_OK;
+}
+
 int32_t fmatch_model_get_condition_dim(const fmatch_model *model)
 {
     return model ? model->condition.columns : 0;

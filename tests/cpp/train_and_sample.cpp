@@ -138,6 +138,9 @@ void the_density_along_the_flow_is_the_mixtures()
         expect_close("score", score[i], v[i] - 2 * drawn.x[i], 1e-4);
         expect_close("divergence by a probe", probed[i], divergence[i], 1e-9);
     }
+    const flowmatch::source::moments noise = exact.get_noise().evaluate_moments();
+    expect_equal("mean of the noise", noise.mean[0], 0.0f);
+    expect_equal("deviation of the noise", noise.deviation[0], 1.0f);
     /* a cosine path has noise and data alike at t = 1/2, as the linear one, at sqrt(2) times x */
     flowmatch::path_config cosine;
     cosine.kind = FMATCH_PATH_COSINE;
