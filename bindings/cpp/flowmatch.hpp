@@ -558,6 +558,11 @@ typedef std::function<void(std::int64_t n, const float *x, const float *t, const
                            float *v)>
     conditional_velocity_function;
 
+/** The same with a direction u [n, dim] of each row, and writes (dv/dx) u [n, dim] beside v. */
+typedef std::function<void(std::int64_t n, const float *x, const float *t, const float *condition,
+                           const float *u, float *v, float *ju)>
+    jacobian_vector_function;
+
 /** Is told how training goes, and returns true to stop it. */
 typedef std::function<bool(const fmatch_progress_info &info)> progress_function;
 
@@ -876,6 +881,8 @@ class source : public detail::owner<fmatch_source, fmatch_source_destroy>
     }
 
   private:
+    friend class model; /* whose noise is one */
+
     source() noexcept
     {
     }
@@ -940,17 +947,22 @@ class model : public detail::owner<fmatch_model, fmatch_model_destroy>
         return callback(parent, dim, std::move(velocity), noise.get());
     }
 
-    /** The same with conditions of condition_dim columns; from N(0, I) without a noise. */
-    static model conditional_callback(const context &parent, std::int32_t dim,
-                                      std::int32_t condition_dim, bool null_condition,
-                                      conditional_velocity_function velocity,
-                                      const source *noise = nullptr)
+    /**
+     * The same with conditions of condition_dim columns, of none for 0; from N(0, I) without a
+     * noise. Without a jacobian_vector divergences are had by differences.
+     */
+    static model
+    conditional_callback(const context &parent, std::int32_t dim, std::int32_t condition_dim,
+                         bool null_condition, conditional_velocity_function velocity,
+                         const source *noise = nullptr,
+                         jacobian_vector_function jacobian_vector = jacobian_vector_function())
     {
         fmatch_velocity_callbacks callbacks = fmatch_velocity_callbacks();
         callbacks.struct_size = sizeof callbacks;
         callbacks.evaluate = evaluate_conditional_rows;
-        callbacks.destroy = detail::delete_user<conditional_velocity_function>;
-        callbacks.user = new conditional_velocity_function(std::move(velocity));
+        callbacks.jacobian_vector = jacobian_vector ? differentiate_rows : nullptr;
+        callbacks.destroy = detail::delete_user<conditional_functions>;
+        callbacks.user = new conditional_functions{std::move(velocity), std::move(jacobian_vector)};
         callbacks.condition_dim = condition_dim;
         callbacks.null_condition =
             null_condition ? FMATCH_NULL_CONDITION_ACCEPTED : FMATCH_NULL_CONDITION_REFUSED;
@@ -1003,6 +1015,14 @@ class model : public detail::owner<fmatch_model, fmatch_model_destroy>
     std::int32_t dim() const noexcept
     {
         return fmatch_model_get_dim(get());
+    }
+
+    /** What samples begin with, in the units of the data. */
+    source get_noise() const
+    {
+        source got;
+        detail::check(fmatch_model_get_noise(get(), got.out()));
+        return got;
     }
 
     /** Columns of a condition; 0 for a model without. */
@@ -1157,6 +1177,11 @@ class model : public detail::owner<fmatch_model, fmatch_model_destroy>
     }
 
   private:
+    struct conditional_functions {
+        conditional_velocity_function velocity;
+        jacobian_vector_function jacobian_vector;
+    };
+
     model() noexcept
     {
     }
@@ -1188,7 +1213,18 @@ class model : public detail::owner<fmatch_model, fmatch_model_destroy>
                                                   const float *t, const float *condition, float *v)
     {
         return detail::guarded([&]() -> std::int32_t {
-            (*static_cast<conditional_velocity_function *>(user))(n, x, t, condition, v);
+            static_cast<conditional_functions *>(user)->velocity(n, x, t, condition, v);
+            return 0;
+        });
+    }
+
+    static std::int32_t differentiate_rows(void *user, std::int64_t n, const float *x,
+                                           const float *t, const float *condition, const float *u,
+                                           float *v, float *ju)
+    {
+        return detail::guarded([&]() -> std::int32_t {
+            static_cast<conditional_functions *>(user)->jacobian_vector(n, x, t, condition, u, v,
+                                                                        ju);
             return 0;
         });
     }
@@ -1541,7 +1577,20 @@ struct weighed_samples {
     std::vector<double> log_density; /**< [n] */
 };
 
-/** log p_t(x) [n] of points x [n, dim]; an empty condition is none, or the null condition. */
+/**
+ * log p_t(x) [n] of points x [n, dim]; the error of the mean over the probes [n], and the noise x0
+ * [n, dim] that becomes x, where they are not null.
+ */
+inline void evaluate_log_density(const model &field, std::int64_t n, const float *x,
+                                 double *log_density, const fmatch_likelihood_config &config,
+                                 const float *condition = nullptr, std::int64_t first_row = 0,
+                                 double *standard_error = nullptr, float *x0 = nullptr)
+{
+    detail::check(fmatch_likelihood_evaluate(field.get(), &config, n, x, condition, first_row,
+                                             log_density, standard_error, x0));
+}
+
+/** An empty condition is none, or the null condition of all rows. */
 inline std::vector<double>
 evaluate_log_density(const model &field, const std::vector<float> &x,
                      const fmatch_likelihood_config &config = likelihood_config(),
@@ -1549,14 +1598,22 @@ evaluate_log_density(const model &field, const std::vector<float> &x,
 {
     const std::int64_t n = detail::rows_in("x", x.size(), field.dim());
     std::vector<double> values = detail::room<double>(n, 1);
-    detail::check(
-        fmatch_likelihood_evaluate(field.get(), &config, n, x.data(),
-                                   detail::conditions_in(condition, n, field.condition_dim()), 0,
-                                   values.data(), nullptr, nullptr));
+    evaluate_log_density(field, n, x.data(), values.data(), config,
+                         detail::conditions_in(condition, n, field.condition_dim()));
     return values;
 }
 
-/** n samples at config.t, with their log-density. */
+/** n samples x [n, dim] at config.t, with their log-density [n]; standard_error as above. */
+inline void draw_with_log_density(const model &field, std::uint64_t seed, std::int64_t first_row,
+                                  std::int64_t n, float *x, double *log_density,
+                                  const fmatch_likelihood_config &config,
+                                  const float *condition = nullptr,
+                                  double *standard_error = nullptr)
+{
+    detail::check(fmatch_likelihood_draw(field.get(), &config, seed, first_row, n, condition, x,
+                                         log_density, standard_error));
+}
+
 inline weighed_samples
 draw_with_log_density(const model &field, std::uint64_t seed, std::int64_t first_row,
                       std::int64_t n, const fmatch_likelihood_config &config = likelihood_config(),
@@ -1565,9 +1622,8 @@ draw_with_log_density(const model &field, std::uint64_t seed, std::int64_t first
     weighed_samples drawn;
     drawn.x = detail::room<float>(n, field.dim());
     drawn.log_density = detail::room<double>(n, 1);
-    detail::check(fmatch_likelihood_draw(field.get(), &config, seed, first_row, n,
-                                         detail::conditions_in(condition, n, field.condition_dim()),
-                                         drawn.x.data(), drawn.log_density.data(), nullptr));
+    draw_with_log_density(field, seed, first_row, n, drawn.x.data(), drawn.log_density.data(),
+                          config, detail::conditions_in(condition, n, field.condition_dim()));
     return drawn;
 }
 

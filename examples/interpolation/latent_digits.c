@@ -67,8 +67,9 @@ fmatch_status latent_digits_create(struct latent_digits *l, const char *file, in
         (status = noisy_digits_create_source(&l->train, l->context, &l->data)) != FMATCH_OK ||
         (status = noisy_digits_create_source(&l->held_out, l->context, &l->held_out_data)) !=
             FMATCH_OK ||
-        (status = fmatch_source_evaluate_moments(l->data, l->mean, l->std)) != FMATCH_OK ||
         (status = noisy_digits_learn(&l->model, l->context, l->data, steps, seed)) != FMATCH_OK ||
+        (status = fmatch_model_get_noise(l->model, &l->noise)) != FMATCH_OK ||
+        (status = fmatch_source_evaluate_moments(l->noise, l->mean, l->std)) != FMATCH_OK ||
         (status = measure_square(l, l->data, &l->train_square)) != FMATCH_OK)
         return status;
     return measure_square(l, l->held_out_data, &l->held_out_square);
@@ -76,6 +77,7 @@ fmatch_status latent_digits_create(struct latent_digits *l, const char *file, in
 
 void latent_digits_destroy(struct latent_digits *latent)
 {
+    fmatch_source_destroy(&latent->noise);
     fmatch_model_destroy(&latent->model);
     fmatch_source_destroy(&latent->held_out_data);
     fmatch_source_destroy(&latent->data);

@@ -16,7 +16,8 @@ struct latent_digits {
     struct digit_rows train, held_out;
     fmatch_source *data, *held_out_data;
     fmatch_model *model;
-    float mean[PIXELS], std[PIXELS];      /**< of the data, and of the noise */
+    fmatch_source *noise;                 /**< the model's */
+    float mean[PIXELS], std[PIXELS];      /**< of the noise */
     double train_square, held_out_square; /**< mean square of standardised latents; 1 if normal */
 };
 

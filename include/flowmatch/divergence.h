@@ -38,11 +38,14 @@ typedef struct fmatch_divergence_config {
      */
     uint64_t seed;
     /**
-     * Step h of the central differences (v(x + h u) - v(x - h u)) / 2h for a callback model without
-     * a jacobian_vector, 0 to 1; times the power of two that is next to the largest |x| of the row,
-     * where that is above 1. Default 0: 2^-8, with which a field whose values and derivatives are
-     * about 1 is right to 1e-5, if no |x| is much above 1. One that changes over lengths much
-     * shorter than the largest |x|, such as that of data far from 0, needs a smaller step.
+     * Step of the central differences for a callback model without a jacobian_vector, 0 to 1, in
+     * units of the noise's deviation in each column, where the noise knows its own, else of 1; at
+     * least 2^-20 |x|, which float can still tell from 0. Default 0: 2^-8, with which a field is
+     * right to 1e-5 whose values and derivatives are about 1 in these units. One that changes over
+     * lengths much shorter than the noise's deviation needs a smaller step.
+     *
+     * Probes move each column by its own step: with D their diagonal matrix, what is averaged is
+     * z^T D^-1 (dv/dx) D z, as if the columns had been standardised.
      */
     double finite_difference;
 } fmatch_divergence_config;

@@ -25,8 +25,10 @@ typedef struct fmatch_density_callbacks {
  *   log p_t(x_t) = log p_0(x_0) - integral from 0 to t of (div v)(x_s, s) ds.
  *
  * With steps of one length a solver follows x, and the divergence is taken once a step, where the
- * step begins, and at the end; its integral is Gregory's, of order 6 in the step. An adaptive
- * solver follows the integral as one more coordinate, and so takes the divergence at every
+ * step begins, and at the end; its integral is Gregory's, of order 6 in the step. Where guidance
+ * begins or ends on the way the field jumps: there the way is cut, each part has steps of equal
+ * length, the number next to its share of `steps` but at least 2, and an integral of its own. An
+ * adaptive solver follows the integral as one more coordinate, and so takes the divergence at every
  * evaluation; every row has steps of its own, as of a sampler. x and the integral are kept in
  * double; everything is in the units of the data, so that standardisation is counted in.
  */
@@ -52,8 +54,8 @@ typedef struct fmatch_likelihood_config {
      */
     double tolerance_absolute; /**< 1e-30 to FLT_MAX; 0: 1e-5 */
     double tolerance_relative; /**< 1e-30 to 1; 0: 1e-5 */
-    double step_first;         /**< length of the first try, to 1; 0: chosen for each row */
-    double step_smallest;      /**< no shorter ones but for a row's last, to 1; 0: no limit */
+    double step_first;         /**< length of the first try, from step_smallest to 1; 0: chosen */
+    double step_smallest;      /**< a row stops where one of this length is rejected; 0: no limit */
     double step_largest;       /**< no longer ones, from step_smallest to 1; 0: no limit */
     int64_t steps_max;         /**< tries of a row, 1 to 2^24; 0: 10 000 */
     /** Or NULL. What each row took of an adaptive solver: its arrays [n] are written. */

@@ -321,6 +321,21 @@ FMATCH_API void fmatch_model_destroy(fmatch_model **model);
 /** Columns of x; 0 for NULL. */
 FMATCH_API int32_t fmatch_model_get_dim(const fmatch_model *model);
 
+/**
+ * The noise that samples begin with, in the units of the data: the source that the model was
+ * created with, or the normal one that it made itself. Its draws are for points on the way, and its
+ * moments say in which units noise is standard. fmatch_source_draw gives other rows than
+ * fmatch_sampler_draw begins with at the same seed.
+ *
+ * @param model  any.
+ * @param noise  written: a handle to be destroyed by the caller, which may outlive the model; NULL
+ *               on failure.
+ *
+ * @return FMATCH_OK · FMATCH_ERROR_ARGUMENT.
+ */
+FMATCH_API FMATCH_WARN_UNUSED fmatch_status fmatch_model_get_noise(const fmatch_model *model,
+                                                                   fmatch_source **noise);
+
 /** Columns of a condition; 0 for a model without conditions or NULL. */
 FMATCH_API int32_t fmatch_model_get_condition_dim(const fmatch_model *model);
 

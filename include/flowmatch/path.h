@@ -11,7 +11,10 @@
 enum fmatch_path {
     /** alpha = t, sigma = 1 - t: Liu et al. 2023; Lipman et al. 2023 with sigma_min = 0. */
     FMATCH_PATH_LINEAR = 0,
-    /** alpha = t^n, sigma = 1 - t^n, n the exponent. */
+    /**
+     * alpha = t^n, sigma = 1 - t^n, n the exponent. With n below 1 the velocity is infinite at t =
+     * 0: uniform steps are far off there, midpoint ones less, and adaptive or short ones are not.
+     */
     FMATCH_PATH_POLYNOMIAL = 1,
     /**
      * alpha = exp(-T / 2), sigma = sqrt(1 - exp(-T)), T = (1 - t)^2 (beta_max - beta_min) / 2 + (1

@@ -19,9 +19,10 @@ typedef struct fmatch_sampler fmatch_sampler;
  * The last three are adaptive: from an estimate of the error every row chooses steps of its own,
  * whatever shares its batch, by a proportional-integral control (Hairer and Wanner 1996, IV.2, beta
  * = 0.06 for order 5); the first step is chosen as Hairer, Norsett and Wanner 1993, II.4 do. Their
- * NFE are those of a step that is tried; a row takes two more to begin with. Tableaux: Hairer,
- * Norsett and Wanner 1993; Bogacki and Shampine 1989; Dormand and Prince 1980, with their own
- * weights of the error; Tsitouras 2011.
+ * NFE are those of a step that is tried; a row takes two more to begin with, or one with
+ * step_first, and one more behind an edge of guidance. Tableaux: Hairer, Norsett and Wanner 1993;
+ * Bogacki and Shampine 1989; Dormand and Prince 1980, with their own weights of the error;
+ * Tsitouras 2011.
  */
 enum fmatch_solver {
     FMATCH_SOLVER_EULER = 0,    /**< order 1, 1 NFE; the field is taken at the start of the step */
@@ -100,8 +101,8 @@ typedef struct fmatch_stochastic_config {
 typedef struct fmatch_sampler_config {
     uint32_t struct_size; /**< written by init */
     int32_t solver;       /**< an fmatch_solver. Default MIDPOINT. */
-    int64_t steps;        /**< of a grid other than TIMES, 1 to 2^24. Default 50. */
-    double t_start;       /**< in [0, 1]. Default 0, noise. */
+    int64_t steps;  /**< of a grid other than TIMES, 1 to 2^24; adaptive: unused. Default 50. */
+    double t_start; /**< in [0, 1]. Default 0, noise. */
     /** In [0, 1], not t_start. Default 1, data. Below t_start the flow runs backward. */
     double t_end;
     double guidance_strength; /**< s or w. Default 0. */
@@ -126,9 +127,13 @@ typedef struct fmatch_sampler_config {
      */
     double tolerance_absolute;
     double tolerance_relative; /**< in [1e-30, 1]; 0: 1e-5 */
-    double step_first;    /**< adaptive: length of the first try, to 1; 0: chosen for each row */
-    double step_smallest; /**< adaptive: no shorter ones but for a row's last, to 1; 0: no limit */
-    double step_largest;  /**< adaptive: no longer ones, from step_smallest to 1; 0: no limit */
+    double step_first; /**< adaptive: length of the first try, from step_smallest to 1; 0: chosen */
+    /**
+     * Adaptive, to 1; 0: no limit. No shorter steps but a row's last, and the last ones before
+     * guidance begins or ends; a row stops where one of this length is rejected.
+     */
+    double step_smallest;
+    double step_largest; /**< adaptive: no longer ones, from step_smallest to 1; 0: no limit */
     /** Or NULL. With solver EULER, MIDPOINT or HEUN, and t_end above t_start. */
     const fmatch_stochastic_config *stochastic;
     double inpainting_strength; /**< of fmatch_sampler_draw_inpainted, in [0, 1]; 0: 1 */
@@ -256,7 +261,7 @@ FMATCH_API FMATCH_WARN_UNUSED fmatch_status fmatch_sampler_draw_inpainted(
  * fmatch_sampler_integrate_stochastic with seed 0 and first_row 0.
  *
  * To begin on the way, take t_start = t and points x_t that fmatch_path_evaluate makes of data x1
- * and noise x0.
+ * and noise x0, of which fmatch_model_get_noise has more.
  *
  * @param sampler    any.
  * @param n          rows, 0 to 2^44 / dim.

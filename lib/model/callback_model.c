@@ -13,6 +13,7 @@
 struct shared_callbacks {
     struct reference_count references;
     fmatch_velocity_callbacks callbacks;
+    double moments[]; /* of the noise: means [dim], which nobody asks for, and deviations [dim] */
 };
 
 struct callback_model {
@@ -43,39 +44,41 @@ static fmatch_status callback_evaluate(const fmatch_model *model,
 
 /* ---- divergence ---- */
 
-/* A direction for each of n rows, and the derivative along it; [n, dim] each but step [n]. */
+/* A direction for each of n rows, the derivative along it, and points beside them; [n, dim] each.
+ *
+ * Without a jacobian_vector, columns have steps h of their own, as each has its own units: the step
+ * that was asked for times the noise's deviation, but enough for x + h to be another float. With D
+ * = diag(h) and differences along D u what is had is D^-1 J D u, whose product with u has the
+ * expectation of u^T J u, the trace of J, for probes and the terms of the exact sum alike. */
 struct directions {
-    float *u, *ju, *above, *step;
+    float *u, *ju, *beside;
+    double step;
 };
 
-enum { DIRECTION_ARRAYS = 4 };
+enum { DIRECTION_ARRAYS = 3 };
 
 static int64_t callback_diverge_size(const fmatch_model *model, int64_t n)
 {
     return (DIRECTION_ARRAYS * n * model->dim + 15) / 16 * 16;
 }
 
-/* A power of two times the step that was asked for, so that x + step rounds as little as it can. */
-static float step_at(int32_t dim, const float *x, double step)
+/* x + h u, number k of the rows. */
+static float beside(const fmatch_model *model, const struct model_rows *rows,
+                    const struct directions *d, double sign, int64_t k)
 {
-    double largest = 1.0;
-    for (int32_t j = 0; j < dim; j++)
-        largest = fmax(largest, fabs((double)x[j]));
-    int exponent;
-    const double fraction = frexp(largest, &exponent);
-    return (float)ldexp(step, fraction == 0.5 ? exponent - 1 : exponent);
+    const double *moments = ((const struct callback_model *)model)->shared->moments;
+    const double x = rows->x[k], deviation = moments[model->dim + k % model->dim];
+    return (float)(x + sign * fmax(d->step * deviation, 0x1p-20 * fabs(x)) * d->u[k]);
 }
 
 static fmatch_status evaluate_beside(const fmatch_model *model, const struct model_rows *rows,
-                                     const struct directions *d, float sign, float *v)
+                                     const struct directions *d, double sign, float *v)
 {
-    const int32_t dim = model->dim;
-    float *x = d->above;
-    for (int64_t k = 0; k < rows->n * dim; k++)
-        x[k] = rows->x[k] + sign * d->step[k / dim] * d->u[k];
-    struct model_rows beside = *rows;
-    beside.x = x;
-    return callback_evaluate(model, NULL, NULL, &beside, v);
+    for (int64_t k = 0; k < rows->n * model->dim; k++)
+        d->beside[k] = beside(model, rows, d, sign, k);
+    struct model_rows moved = *rows;
+    moved.x = d->beside;
+    return callback_evaluate(model, NULL, NULL, &moved, v);
 }
 
 static fmatch_status differentiate(const fmatch_model *model, const struct model_rows *rows,
@@ -91,10 +94,13 @@ static fmatch_status differentiate(const fmatch_model *model, const struct model
         status_restore(&kept);
         return status_of_callback("jacobian_vector", code);
     }
-    RETURN_IF_FAILED(evaluate_beside(model, rows, d, 1.0f, d->ju));
-    RETURN_IF_FAILED(evaluate_beside(model, rows, d, -1.0f, v));
-    for (int64_t k = 0; k < rows->n * dim; k++)
-        d->ju[k] = (d->ju[k] - v[k]) / (2.0f * d->step[k / dim]);
+    RETURN_IF_FAILED(evaluate_beside(model, rows, d, 1.0, d->ju));
+    RETURN_IF_FAILED(evaluate_beside(model, rows, d, -1.0, v));
+    for (int64_t k = 0; k < rows->n * dim; k++) { /* by the distance that rounding has left */
+        const double way = (double)beside(model, rows, d, 1.0, k) - (double)d->beside[k];
+        const double rise = (double)d->ju[k] - (double)v[k];
+        d->ju[k] = way != 0.0 ? (float)(d->u[k] * rise / way) : 0.0f;
+    }
     return FMATCH_OK;
 }
 
@@ -120,10 +126,8 @@ static fmatch_status callback_diverge(const fmatch_model *model,
     const int64_t n = rows->n, cells = n * dim;
     const struct directions d = {.u = scratch,
                                  .ju = scratch + cells,
-                                 .above = scratch + 2 * cells,
-                                 .step = scratch + 3 * cells};
-    for (int64_t i = 0; i < n; i++)
-        d.step[i] = step_at(dim, rows->x + i * dim, divergence->method->step);
+                                 .beside = scratch + 2 * cells,
+                                 .step = divergence->method->step};
     for (int32_t k = 0; k < (probes > 0 ? probes : dim); k++) {
         if (probes > 0)
             divergence_probe(divergence, k, n, dim, d.u);
@@ -167,6 +171,16 @@ static fmatch_status callback_copy(fmatch_model **copy, const fmatch_model *mode
     return FMATCH_OK;
 }
 
+static void measure_noise(const fmatch_source *noise, double *moments)
+{
+    double *std = moments + noise->dim;
+    if (noise->kind->moments)
+        noise->kind->moments(noise, moments, std);
+    for (int32_t j = 0; j < noise->dim; j++)
+        if (!noise->kind->moments || !(std[j] > 0.0))
+            std[j] = 1.0;
+}
+
 /* On failure the user's destroy has not been called. */
 static fmatch_status create(fmatch_model **model, fmatch_context *context, int32_t dim,
                             const fmatch_velocity_callbacks *callbacks, const fmatch_source *noise)
@@ -188,10 +202,12 @@ static fmatch_status create(fmatch_model **model, fmatch_context *context, int32
     if (!noise)
         status = normal_source_create(&created->noise, context, dim, NULL, NULL);
     if (status == FMATCH_OK) {
-        struct shared_callbacks *shared = allocation_create(&context->allocator, 1, sizeof *shared);
+        const size_t size = sizeof(struct shared_callbacks) + 2 * (size_t)dim * sizeof(double);
+        struct shared_callbacks *shared = allocation_create(&context->allocator, 1, size);
         if (shared) {
             reference_count_init(&shared->references);
             shared->callbacks = *callbacks;
+            measure_noise(created->noise, shared->moments);
             created->condition = (struct condition){.columns = callbacks->condition_dim,
                                                     .null = callbacks->null_condition ==
                                                             FMATCH_NULL_CONDITION_ACCEPTED};
@@ -199,7 +215,7 @@ static fmatch_status create(fmatch_model **model, fmatch_context *context, int32
             *model = created;
             return FMATCH_OK;
         }
-        status = status_no_memory(sizeof *shared);
+        status = status_no_memory(size);
     }
     model_release(created);
     return status;

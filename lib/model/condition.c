@@ -15,7 +15,7 @@ int32_t condition_width(const struct condition *c)
     return c->embedding + condition_plain_columns(c);
 }
 
-static bool is_null(const float *row)
+bool condition_is_null(const float *row)
 {
     return !row || isnan(row[0]);
 }
@@ -23,7 +23,7 @@ static bool is_null(const float *row)
 static fmatch_status check_row(const struct condition *c, const char *name, int64_t i,
                                const float *row)
 {
-    if (is_null(row)) {
+    if (condition_is_null(row)) {
         if (c->null)
             return FMATCH_OK;
         return status_fail(FMATCH_ERROR_NOT_FINITE,
@@ -62,7 +62,7 @@ fmatch_status condition_check(const struct condition *c, const char *name, int64
 /* Where a row's label has its vector. */
 static int64_t label_vector(const struct condition *c, const float *row)
 {
-    const int32_t label = is_null(row) ? c->classes : (int32_t)row[0];
+    const int32_t label = condition_is_null(row) ? c->classes : (int32_t)row[0];
     return c->label_vectors + (int64_t)label * c->embedding;
 }
 
@@ -91,7 +91,7 @@ void condition_embed(const struct condition *c, const float *parameters, int64_t
         const float *row = row_of(c, condition, i);
         if (c->classes > 0)
             memcpy(to, parameters + label_vector(c, row), (size_t)c->embedding * sizeof *to);
-        if (!is_null(row))
+        if (!condition_is_null(row))
             embed_plain(c, row, to + c->embedding);
         else if (plain > 0)
             memcpy(to + c->embedding, parameters + c->null_vector, plain * sizeof *to);
@@ -111,7 +111,7 @@ void condition_embed_gradient(const struct condition *c, int64_t n, const float 
         const float *row = row_of(c, condition, i);
         if (c->classes > 0)
             add(c->embedding, from, gradient + label_vector(c, row));
-        if (is_null(row))
+        if (condition_is_null(row))
             add(condition_plain_columns(c), from + c->embedding, gradient + c->null_vector);
     }
 }

@@ -30,6 +30,9 @@ int32_t condition_plain_columns(const struct condition *c);
 /* Numbers that the network sees of a row. */
 int32_t condition_width(const struct condition *c);
 
+/* A row, or NULL. */
+bool condition_is_null(const float *row);
+
 /* Rows that the caller gave, by name: labels are whole and known, other columns are finite. NULL
  * is n null conditions. */
 fmatch_status condition_check(const struct condition *c, const char *name, int64_t n,

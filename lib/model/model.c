@@ -70,6 +70,16 @@ int32_t fmatch_model_get_dim(const fmatch_model *model)
     return model ? model->dim : 0;
 }
 
+fmatch_status fmatch_model_get_noise(const fmatch_model *model, fmatch_source **noise)
+{
+    status_begin();
+    CHECK_NOT_NULL(noise);
+    *noise = NULL;
+    CHECK_NOT_NULL(model);
+    *noise = source_retain(model->noise);
+    return FMATCH_OK;
+}
+
 int32_t fmatch_model_get_condition_dim(const fmatch_model *model)
 {
     return model ? model->condition.columns : 0;
@@ -125,32 +135,36 @@ int32_t model_blocks_lanes(const fmatch_model *model, int64_t n)
     return blocks < threads ? (int32_t)(blocks > 0 ? blocks : 1) : threads;
 }
 
+void lane_failure_keep(struct lane_failure *f, int64_t place, fmatch_status status)
+{
+    while (atomic_flag_test_and_set(&f->busy))
+        ;
+    if (place < atomic_load(&f->place)) {
+        atomic_store(&f->place, place);
+        f->status = status;
+        status_keep(&f->kept);
+        if (status != FMATCH_ERROR_CALLBACK) /* a code would be of a call before */
+            f->kept.callback_code = 0;
+    }
+    atomic_flag_clear(&f->busy);
+}
+
+fmatch_status lane_failure_tell(const struct lane_failure *f)
+{
+    if (f->status != FMATCH_OK)
+        status_restore(&f->kept);
+    return f->status;
+}
+
 struct lanes {
     const struct model_blocks *blocks;
-    atomic_int_fast64_t next;   /* first row of the next block */
-    atomic_int_fast64_t failed; /* first row of the first block that failed; n if none did */
-    atomic_flag busy;           /* for what is said of that block, on whatever thread it was */
-    fmatch_status status;
-    struct status_kept kept;
+    atomic_int_fast64_t next;    /* first row of the next block */
+    struct lane_failure failure; /* its place is the first row of a block */
 };
 
 static int64_t rows_of_block(const struct model_blocks *b, int64_t first)
 {
     return b->n - first < MODEL_BLOCK_ROWS ? b->n - first : MODEL_BLOCK_ROWS;
-}
-
-static void keep_failure(struct lanes *l, int64_t first, fmatch_status status)
-{
-    while (atomic_flag_test_and_set(&l->busy))
-        ;
-    if (first < atomic_load(&l->failed)) {
-        atomic_store(&l->failed, first);
-        l->status = status;
-        status_keep(&l->kept);
-        if (status != FMATCH_ERROR_CALLBACK) /* a code would be of a call before */
-            l->kept.callback_code = 0;
-    }
-    atomic_flag_clear(&l->busy);
 }
 
 /* Blocks are taken in order, so that those before a failed one have been taken by somebody, who
@@ -161,12 +175,12 @@ static void run_lane(void *argument, int64_t lane)
     const struct model_blocks *b = l->blocks;
     for (;;) {
         const int64_t first = atomic_fetch_add(&l->next, MODEL_BLOCK_ROWS);
-        if (first >= atomic_load(&l->failed))
+        if (first >= atomic_load(&l->failure.place))
             return;
         const fmatch_status status =
             b->block(b->user, (int32_t)lane, first, rows_of_block(b, first));
         if (status != FMATCH_OK)
-            keep_failure(l, first, status);
+            lane_failure_keep(&l->failure, first, status);
     }
 }
 
@@ -178,11 +192,9 @@ fmatch_status model_blocks_run(const fmatch_model *model, const struct model_blo
             RETURN_IF_FAILED(blocks->block(blocks->user, 0, first, rows_of_block(blocks, first)));
         return FMATCH_OK;
     }
-    struct lanes l = {.blocks = blocks, .next = 0, .failed = blocks->n, .busy = ATOMIC_FLAG_INIT};
+    struct lanes l = {.blocks = blocks, .failure = {.place = blocks->n, .busy = ATOMIC_FLAG_INIT}};
     context_run(model->context, lanes, run_lane, &l);
-    if (l.status != FMATCH_OK)
-        status_restore(&l.kept);
-    return l.status;
+    return lane_failure_tell(&l.failure);
 }
 
 /* ---- evaluation of given rows ---- */

@@ -5,6 +5,7 @@
 #include <flowmatch/model.h>
 
 #include "base/reference_count.h"
+#include "base/status.h"
 #include "context/context.h"
 #include "model/condition.h"
 #include "model/parameters.h"
@@ -91,6 +92,20 @@ struct model_blocks {
 
 /* Lanes for n rows: at most the context's threads, and one where a user's function is run. */
 int32_t model_blocks_lanes(const fmatch_model *model, int64_t n);
+
+/* What is said of the first failure of lanes that share a call, on whatever thread it was: of the
+ * one whose place is the lowest. */
+struct lane_failure {
+    atomic_int_fast64_t place; /* none is there: above all places */
+    atomic_flag busy;
+    fmatch_status status;
+    struct status_kept kept;
+};
+
+void lane_failure_keep(struct lane_failure *failure, int64_t place, fmatch_status status);
+
+/* The failure's status, with its detail and code; FMATCH_OK if there was none. */
+fmatch_status lane_failure_tell(const struct lane_failure *failure);
 
 /* Runs all blocks, or fails as the first block that fails, in the order of rows, would by itself.
  */

@@ -28,13 +28,13 @@ struct slot {
     int64_t row;         /* of the call */
     int64_t output;      /* next time of the trajectory */
     double t, h;         /* where the row is; length of the step that is tried */
+    double uncut;        /* what it was before it was cut to end where the row's stretch does */
     double end;          /* of that step */
     double stop;         /* up to which the field is smooth */
     double error_before; /* of the last accepted step, in units of the tolerance */
     int32_t point;       /* a stage, or one of the above */
     bool guided;
-    bool rejected;   /* the step before was */
-    bool overflowed; /* because a number was not finite */
+    bool rejected; /* the step before was */
 };
 
 struct lane {
@@ -242,44 +242,48 @@ static void finish(const struct lane *l, struct slot *s, enum row_outcome outcom
 
 /* ---- control ---- */
 
-/* The next stretch of the row's way on which it is guided, or not, all along. */
+/* The next stretch of the row's way on which it is guided, or not, all along. Under the null
+ * condition nothing is, and the field is smooth to the end. */
 static void begin_stretch(const struct lane *l, struct slot *s)
 {
     const struct guidance *g = &l->flow->field.guidance;
-    const double edges[] = {g->begin, g->end};
+    const int32_t columns = l->flow->field.view.model->condition.columns;
+    const float *condition = l->flow->passage.condition;
     s->stop = l->flow->grid->end;
-    if (!l->flow->passage.condition || g->scale == 1.0)
+    if (!condition || condition_is_null(condition + s->row * columns))
         return;
-    for (int i = 0; i < 2; i++)
-        if (l->way * edges[i] > l->way * s->t && l->way * edges[i] < l->way * s->stop)
-            s->stop = edges[i];
+    s->stop = guidance_stretch(g, s->t, s->stop);
     s->guided = guidance_acts(g, 0.5 * (s->t + s->stop));
 }
 
-/* Cuts the next step to what is left and what is allowed. */
+static double smallest_step(const struct lane *l)
+{
+    return fmax(l->flow->control->smallest, 4.0 * DBL_EPSILON); /* of times up to 1 */
+}
+
+/* Brings a guess to what is allowed, and cuts it to what is left. */
 static void try_step(const struct lane *l, struct slot *s, double h)
 {
     const struct step_control *control = l->flow->control;
     const double left = fabs(s->stop - s->t);
-    if (control->largest > 0.0 && h > control->largest)
-        h = control->largest;
+    h = fmin(fmax(h, smallest_step(l)), control->largest);
     const bool last = 1.01 * h >= left; /* rather than a sliver for the next one */
-    const double smallest = fmax(control->smallest, 4.0 * DBL_EPSILON); /* of times up to 1 */
+    s->uncut = h;
     s->h = last ? left : h;
     s->end = last ? s->stop : s->t + l->way * h;
     s->point = 1;
     if (s->record->accepted + s->record->rejected >= control->steps_max)
         finish(l, s, ROW_STEP_LIMIT);
-    else if (!last && !(h >= smallest))
-        finish(l, s, s->overflowed ? ROW_NOT_FINITE : ROW_STEP_LIMIT);
 }
 
 static void reject(const struct lane *l, struct slot *s, double factor, bool overflowed)
 {
     s->record->rejected++;
     s->rejected = true;
-    s->overflowed = overflowed;
-    try_step(l, s, factor * s->h);
+    if (s->h > smallest_step(l))
+        try_step(l, s, factor * s->h);
+    else
+        finish(l, s, overflowed ? ROW_NOT_FINITE : ROW_STEP_LIMIT);
 }
 
 static void accept(const struct lane *l, struct slot *s, double factor)
@@ -291,12 +295,12 @@ static void accept(const struct lane *l, struct slot *s, double factor)
     memcpy(row_of(l, s, l->y), row_of(l, s, l->y_next), (size_t)l->width * sizeof *l->y);
     memcpy(slope_of(l, s, 0), slope_of(l, s, l->slopes - 1), (size_t)l->width * sizeof *l->k);
     s->t = s->end;
-    s->rejected = s->overflowed = false;
+    s->rejected = false;
     if (s->t == l->flow->grid->end) {
         finish(l, s, ROW_ARRIVED);
     } else if (s->t == s->stop) {
         begin_stretch(l, s);
-        s->h *= factor;
+        s->h = s->h < s->uncut ? s->uncut : factor * s->h; /* of a cut one the error says little */
         s->point = POINT_START;
     } else {
         try_step(l, s, factor * s->h);
@@ -421,8 +425,8 @@ static void point_at_next(const struct lane *l, struct slot *s)
 /* Rows of the call that lanes share. */
 struct call {
     const struct flow *flow;
-    atomic_int_fast64_t next;   /* row that nobody has fetched */
-    atomic_int_fast32_t failed; /* a lane's status that is not of its rows */
+    atomic_int_fast64_t next;    /* row that nobody has fetched */
+    struct lane_failure failure; /* of a lane that is not of its rows; its place is the lane's */
 };
 
 static fmatch_status fetch(struct call *call, struct lane *l)
@@ -513,7 +517,7 @@ static fmatch_status follow_rows(struct call *call, struct lane *l)
 {
     for (;;) {
         RETURN_IF_FAILED(fill_slots(call, l));
-        if (l->active == 0 || atomic_load(&call->failed) != FMATCH_OK)
+        if (l->active == 0 || atomic_load(&call->failure.place) != INT64_MAX)
             return FMATCH_OK;
         l->rows.n = l->active;
         for (int64_t i = 0; i < (l->width - l->dim) * l->flow->lane_rows; i++)
@@ -532,7 +536,7 @@ static void run_lane(void *argument, int64_t number)
     struct lane l = lane_in(call->flow, number);
     const fmatch_status status = follow_rows(call, &l);
     if (status != FMATCH_OK)
-        atomic_store(&call->failed, status);
+        lane_failure_keep(&call->failure, number, status);
 }
 
 /* As the first row that has not arrived. */
@@ -564,19 +568,12 @@ static fmatch_status judge_rows(const struct flow *f)
 
 fmatch_status adaptive_run(const struct flow *f)
 {
-    struct call call = {.flow = f};
+    struct call call = {.flow = f, .failure = {.place = INT64_MAX, .busy = ATOMIC_FLAG_INIT}};
     const fmatch_model *model = f->field.view.model;
     for (int64_t i = 0; i < f->passage.n; i++)
         f->records[i] = (struct row_record){.t = f->grid->start};
     const int32_t lanes = model_blocks_lanes(model, f->passage.n);
-    if (lanes > 1)
-        context_run(model->context, lanes, run_lane, &call);
-    /* By itself, or once more on this thread, whose detail the caller reads. */
-    if (lanes == 1 || atomic_load(&call.failed) != FMATCH_OK) {
-        call.next = 0;
-        call.failed = FMATCH_OK;
-        run_lane(&call, 0);
-    }
-    const fmatch_status failed = (fmatch_status)atomic_load(&call.failed);
+    context_run(model->context, lanes, run_lane, &call);
+    const fmatch_status failed = lane_failure_tell(&call.failure);
     return failed != FMATCH_OK ? failed : judge_rows(f);
 }

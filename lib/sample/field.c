@@ -19,6 +19,9 @@ fmatch_status guidance_check(const fmatch_sampler_config *c, const fmatch_model 
     const struct interval unit = {.lowest = 0.0, .highest = 1.0};
     const struct interval of_a_float = {.lowest = -FLT_MAX, .highest = FLT_MAX};
     CHECK_RANGE("config->guidance", c->guidance, FMATCH_GUIDANCE_NONE, FMATCH_GUIDANCE_WEIGHT);
+    RETURN_IF_FAILED(
+        configuration_check_double("config->guidance_t_start", c->guidance_t_start, unit));
+    RETURN_IF_FAILED(configuration_check_double("config->guidance_t_end", c->guidance_t_end, unit));
     if (c->guidance == FMATCH_GUIDANCE_NONE) {
         if (c->guidance_strength != 0.0)
             return status_fail(FMATCH_ERROR_ARGUMENT,
@@ -28,9 +31,6 @@ fmatch_status guidance_check(const fmatch_sampler_config *c, const fmatch_model 
     }
     RETURN_IF_FAILED(
         configuration_check_double("config->guidance_strength", c->guidance_strength, of_a_float));
-    RETURN_IF_FAILED(
-        configuration_check_double("config->guidance_t_start", c->guidance_t_start, unit));
-    RETURN_IF_FAILED(configuration_check_double("config->guidance_t_end", c->guidance_t_end, unit));
     if (c->guidance_t_end < c->guidance_t_start)
         return status_fail(FMATCH_ERROR_ARGUMENT,
                            "config->guidance_t_end is %s; it must be at least "
@@ -46,6 +46,15 @@ fmatch_status guidance_check(const fmatch_sampler_config *c, const fmatch_model 
 bool guidance_acts(const struct guidance *g, double t)
 {
     return g->scale != 1.0 && t >= g->begin && t <= g->end;
+}
+
+double guidance_stretch(const struct guidance *g, double t, double end)
+{
+    const double edges[] = {g->begin, g->end}, way = end < t ? -1.0 : 1.0;
+    for (int i = 0; g->scale != 1.0 && i < 2; i++)
+        if (way * edges[i] > way * t && way * edges[i] < way * end)
+            end = edges[i];
+    return end;
 }
 
 fmatch_status field_schedules_at(const fmatch_model *model, int32_t n, const float *t,

@@ -44,6 +44,10 @@ struct guidance guidance_of(const fmatch_sampler_config *config);
 
 bool guidance_acts(const struct guidance *guidance, double t);
 
+/* How far from t towards `end` a flow is guided, or not, all along: to the next time where guidance
+ * begins or ends, and the field jumps. It is guided if guidance acts in the middle. */
+double guidance_stretch(const struct guidance *guidance, double t, double end);
+
 /* A row's bits do not depend on the others. Non-finite results are the caller's to find. */
 fmatch_status field_evaluate(const struct field *field, const struct field_rows *rows, float *v);
 

@@ -91,7 +91,7 @@ static fmatch_status check_grid(const fmatch_sampler_config *c, bool adaptive)
                            "config->grid is %d, a grid of steps, which an adaptive solver chooses "
                            "itself; it takes TIMES",
                            (int)c->grid);
-    CHECK_RANGE("config->steps", c->steps, 1, STEPS_MAX);
+    CHECK_RANGE("config->steps", c->steps, !adaptive, STEPS_MAX);
     return FMATCH_OK;
 }
 

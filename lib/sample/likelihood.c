@@ -1,7 +1,9 @@
 /* Log-densities along the flow: log p_t(x_t) = log p_0(x_0) minus the integral of the divergence
  * from 0 to t. With steps of one length the divergence is taken where they begin and end, on the
  * path to the solver's accuracy, and not at every stage: a fourth of the tangents that RK4 on [x;
- * l] would push, for an integral of higher order. Adaptive solvers do follow [x; l]. */
+ * l] would push, for an integral of higher order. Adaptive solvers do follow [x; l].
+ *
+ * Where guidance begins or ends the divergence jumps: a stretch between has steps of its own. */
 #include <flowmatch/likelihood.h>
 
 #include "base/configuration.h"
@@ -22,6 +24,12 @@ struct density {
     bool drawn;                    /* from noise, forward */
     double *log_density;
     fmatch_sampler_rows taken; /* by each row of an adaptive solver; its arrays may be NULL */
+};
+
+/* A part of the way on which the flow is guided, or not, all along. */
+struct stretch {
+    struct grid grid; /* of steps of equal length */
+    bool guided;
 };
 
 /* Rows on a lane. */
@@ -172,10 +180,25 @@ static double weight_of_time(int64_t i, int64_t steps)
 
 /* ---- a block of rows with steps of one length ---- */
 
-static double weight_at(const struct density *d, int64_t step)
+/* The one that begins at t, with its share of the steps; but not one step alone, whose rule is of
+ * order 2. */
+static struct stretch stretch_from(const struct density *d, double t)
 {
-    return (d->grid.end - d->grid.start) / (double)d->grid.steps *
-           weight_of_time(step, d->grid.steps);
+    const struct guidance *g = &d->flow.field.guidance;
+    const bool conditions = d->flow.passage.condition != NULL;
+    struct stretch s = {.grid = d->grid};
+    s.grid.start = t;
+    s.grid.end = conditions ? guidance_stretch(g, t, d->grid.end) : d->grid.end;
+    s.guided = conditions && guidance_acts(g, 0.5 * (t + s.grid.end));
+    const double share = (s.grid.end - t) / (d->grid.end - d->grid.start);
+    if (share < 1.0)
+        s.grid.steps = (int64_t)fmax(2.0, round(share * (double)d->grid.steps));
+    return s;
+}
+
+static double weight_at(const struct grid *grid, int64_t step)
+{
+    return (grid->end - grid->start) / (double)grid->steps * weight_of_time(step, grid->steps);
 }
 
 /* v at a stage, and, where it has a weight, its part of the integral. */
@@ -186,10 +209,8 @@ static fmatch_status take_stage(const struct density *d, struct passengers *p, i
     const int32_t dim = field->view.model->dim;
     const int64_t cells = p->rows.n * dim;
     float *v = p->slope[stage];
-    for (int64_t i = 0; i < p->rows.n; i++) {
+    for (int64_t i = 0; i < p->rows.n; i++)
         p->t[i] = (float)t;
-        p->guided[i] = p->rows.condition && guidance_acts(&field->guidance, t);
-    }
     p->rows.weight = weight;
     RETURN_IF_FAILED(field_evaluate(field, &p->rows, v));
     if (finite_all(cells, v))
@@ -213,17 +234,18 @@ static void move(const struct density *d, const struct passengers *p, int32_t sl
     }
 }
 
-static fmatch_status take_step(const struct density *d, struct passengers *p, int64_t step)
+static fmatch_status take_step(const struct density *d, struct passengers *p,
+                               const struct grid *grid, int64_t step)
 {
     const struct solver *solver = d->flow.solver;
     const bool reuses = solver->reuses_slope && step > 0;
-    const double t = grid_time(&d->grid, step), h = grid_time(&d->grid, step + 1) - t;
+    const double t = grid_time(grid, step), h = grid_time(grid, step + 1) - t;
     if (reuses) { /* the slope of the step before; steps of one length */
         float *last = p->slope[0];
         p->slope[0] = p->slope[1];
         p->slope[1] = last;
     }
-    RETURN_IF_FAILED(take_stage(d, p, 0, t, weight_at(d, step)));
+    RETURN_IF_FAILED(take_stage(d, p, 0, t, weight_at(grid, step)));
     if (reuses) {
         static const double weights[] = {1.5, -0.5};
         move(d, p, 2, weights, h, false);
@@ -312,9 +334,15 @@ static fmatch_status carry(const struct density *d, int32_t lane, int64_t first,
 {
     struct passengers p = passengers_on(&d->flow, lane, first, n);
     RETURN_IF_FAILED(begin(d, &p));
-    for (int64_t step = 0; step < d->grid.steps; step++)
-        RETURN_IF_FAILED(take_step(d, &p, step));
-    RETURN_IF_FAILED(take_stage(d, &p, 0, d->grid.end, weight_at(d, d->grid.steps)));
+    for (double t = d->grid.start; t != d->grid.end;) {
+        const struct stretch s = stretch_from(d, t);
+        for (int64_t i = 0; i < n; i++)
+            p.guided[i] = s.guided;
+        for (int64_t step = 0; step < s.grid.steps; step++)
+            RETURN_IF_FAILED(take_step(d, &p, &s.grid, step));
+        t = s.grid.end;
+        RETURN_IF_FAILED(take_stage(d, &p, 0, t, weight_at(&s.grid, s.grid.steps)));
+    }
     return end(d, &p);
 }
 

@@ -279,6 +279,7 @@ fmatch_status fmatch_sampler_get_info(const fmatch_sampler *sampler, fmatch_samp
     RETURN_IF_FAILED(check_idle(sampler));
     fmatch_sampler_info given;
     RETURN_IF_FAILED(configuration_read(&given, sizeof given, sizeof given, info, "info"));
+    RETURN_IF_FAILED(configuration_check_flags("info->flags", given.flags));
     fmatch_sampler_info answer;
     if (is_adaptive(sampler->solver)) {
         answer = sum_up(sampler->records, sampler->rows_taken, 1);

@@ -30,6 +30,11 @@ fmatch_status step_control_read(struct step_control *control, fmatch_sampler_con
                            "config->step_largest is %s; it must be at least "
                            "config->step_smallest, %s",
                            NUMBER(c.step_largest), NUMBER(c.step_smallest));
+    if (c.step_first > 0.0 && c.step_first < c.step_smallest)
+        return status_fail(FMATCH_ERROR_ARGUMENT,
+                           "config->step_first is %s; it must be 0 or at least "
+                           "config->step_smallest, %s",
+                           NUMBER(c.step_first), NUMBER(c.step_smallest));
     *control = (struct step_control){.absolute = c.tolerance_absolute,
                                      .relative = c.tolerance_relative,
                                      .first = c.step_first,

@@ -10,7 +10,7 @@ enum { STEP_TRIES_MAX = 1 << 24 };
 struct step_control {
     double absolute, relative; /* tolerances */
     double first;              /* 0: of its own choice */
-    double smallest, largest;  /* 0: no limit */
+    double smallest, largest;  /* smallest 0: no limit */
     int32_t steps_max;
 };
 

@@ -2,6 +2,9 @@
  * that a row's result is its own. */
 #include "fixtures.h"
 
+#include <limits.h>
+#include <stdatomic.h>
+
 static const int32_t solvers[] = {FMATCH_SOLVER_BOGACKI_SHAMPINE, FMATCH_SOLVER_DORMAND_PRINCE,
                                   FMATCH_SOLVER_TSITOURAS};
 static const char *const names[] = {"Bogacki-Shampine", "Dormand-Prince", "Tsitouras"};
@@ -552,7 +555,7 @@ static void limits_leave_the_state_and_its_time(void **state)
         config.times = times;
         config.times_count = 2;
         config.steps_max = which == 0 ? 20 : 0;
-        config.step_smallest = which == 1 ? 0.015 : 0;
+        config.step_smallest = which == 1 ? 0.05 : 0;
         fmatch_sampler *sampler = make_with(model, &config);
         expect_status(fmatch_sampler_integrate(sampler, N, noise, NULL, x),
                       FMATCH_ERROR_STEP_LIMIT);
@@ -572,6 +575,63 @@ static void limits_leave_the_state_and_its_time(void **state)
             assert_true(isnan(trajectory[2 * N + i]));
         fmatch_sampler_destroy(&sampler);
     }
+    fmatch_model_destroy(&model);
+}
+
+static float huge(float x, float t, float setting)
+{
+    (void)x, (void)t, (void)setting;
+    return 1e38f;
+}
+
+/* The first guess of a field that is 0 or huge, and many of one that decays, are below what is
+ * allowed, which such steps may well be. */
+static void a_guess_that_is_too_short_is_raised(void **state)
+{
+    static const struct {
+        slope_function *slope;
+        double smallest, largest, end;
+        int steps; /* 0: any number */
+    } cases[] = {{still, 1e-5, 0, 1, 0},
+                 {still, 0.1, 0.1, 1, 10},
+                 {decay, 0.01, 0, 0.0497871, 0},
+                 {decay, 0.04, 0, 0.0497871, 0},
+                 {decay, 0.05, 0.05, 0.0497871, 20},
+                 {huge, 0, 0, 1e38, 0}};
+    for (size_t k = 0; k < COUNT(cases); k++) {
+        struct field field = {cases[k].slope, 2, 0};
+        fmatch_model *model = make_field(context_of(state), &field);
+        for (size_t s = 1; s < COUNT(solvers); s++) {
+            fmatch_sampler_config config = config_of(solvers[s], 1e-5, 0, 1);
+            config.step_smallest = cases[k].smallest;
+            config.step_largest = cases[k].largest;
+            fmatch_sampler *sampler = make_with(model, &config);
+            float x[] = {1, 3};
+            expect_ok(fmatch_sampler_integrate(sampler, 1, x, NULL, x));
+            expect_close(x[0], cases[k].end, 1e-4 * cases[k].end, "case %zu, %s", k, names[s]);
+            const int taken = (int)info_of(sampler).accepted;
+            expect_that(cases[k].steps == 0 || taken == cases[k].steps, "case %zu: %d steps", k,
+                        taken);
+            fmatch_sampler_destroy(&sampler);
+        }
+        fmatch_model_destroy(&model);
+    }
+}
+
+static void a_row_stops_after_the_shortest_step_was_tried(void **state)
+{
+    struct field field = {decay, 2, 0};
+    fmatch_model *model = make_field(context_of(state), &field);
+    fmatch_sampler_config config = config_of(FMATCH_SOLVER_DORMAND_PRINCE, 1e-4, 0, 1);
+    config.step_first = config.step_smallest = 0.1;
+    fmatch_sampler *sampler = make_with(model, &config);
+    float x[] = {1, 1000};
+    expect_status(fmatch_sampler_integrate(sampler, 1, x, NULL, x), FMATCH_ERROR_STEP_LIMIT);
+    expect_detail("row 0", "too small", "t = 0 after 1 steps");
+    fmatch_sampler_destroy(&sampler);
+    config.step_first = 0.01;
+    expect_status(fmatch_sampler_create(&sampler, model, &config), FMATCH_ERROR_ARGUMENT);
+    expect_detail("config->step_first is 0.01", "config->step_smallest, 0.1");
     fmatch_model_destroy(&model);
 }
 
@@ -754,6 +814,84 @@ static void guidance_acts_on_each_row_by_its_time(void **state)
     fmatch_model_destroy(&model);
 }
 
+/* v = cos(3 t), or -x under a condition: no difficult field anywhere. */
+static int32_t evaluate_easy(void *user, int64_t n, const float *x, const float *t,
+                             const float *condition, float *v)
+{
+    (void)user;
+    for (int64_t i = 0; i < n; i++)
+        v[i] = condition && !isnan(condition[i]) ? -x[i] : cosf(3 * t[i]);
+    return 0;
+}
+
+static fmatch_model *make_easy(fmatch_context *context)
+{
+    const fmatch_velocity_callbacks callbacks = {.struct_size = sizeof callbacks,
+                                                 .evaluate = evaluate_easy,
+                                                 .condition_dim = 1,
+                                                 .null_condition = FMATCH_NULL_CONDITION_ACCEPTED};
+    fmatch_model *model;
+    expect_ok(fmatch_model_create_callback(&model, context, 1, &callbacks, NULL));
+    return model;
+}
+
+/* However short the step was that ended there. */
+static void behind_an_edge_of_guidance_steps_have_their_length(void **state)
+{
+    fmatch_model *model = make_easy(context_of(state));
+    for (int k = 0; k <= 200; k++) {
+        fmatch_sampler_config config = config_of(FMATCH_SOLVER_DORMAND_PRINCE, 1e-4, 0, 1);
+        config.guidance = FMATCH_GUIDANCE_SCALE;
+        config.guidance_strength = 2;
+        config.guidance_t_start = k == 200 ? 0.3 : 0.2 + 0.0025 * k;
+        config.guidance_t_end = k == 200 ? 0.1 + 0.2 : 0.9; /* an ulp behind */
+        config.step_smallest = k % 2 ? 0.03 : 0;
+        fmatch_sampler *sampler = make_with(model, &config);
+        float x = 1, condition = 1;
+        expect_ok(fmatch_sampler_integrate(sampler, 1, &x, &condition, &x));
+        const fmatch_sampler_info info = info_of(sampler);
+        expect_that(info.accepted + info.rejected <= 10, "guidance from %g: %d steps, %d rejected",
+                    config.guidance_t_start, (int)info.accepted, (int)info.rejected);
+        fmatch_sampler_destroy(&sampler);
+    }
+    fmatch_model_destroy(&model);
+}
+
+/* They take the steps of a sampler without guidance, whatever their neighbours do. */
+static void rows_of_the_null_condition_stay_as_they_are(void **state)
+{
+    enum { N = 20 };
+    fmatch_model *model = make_easy(context_of(state));
+    fmatch_sampler_config config = config_of(FMATCH_SOLVER_TSITOURAS, 1e-4, 0, 1);
+    fmatch_sampler *plain = make_with(model, &config);
+    config.guidance = FMATCH_GUIDANCE_WEIGHT;
+    config.guidance_strength = 2;
+    config.guidance_t_start = 0.3;
+    config.guidance_t_end = 0.7;
+    fmatch_sampler *guided = make_with(model, &config);
+    float x[N], seen[2][N], condition[N];
+    int64_t steps[2][N], evaluations[2][N];
+    fill_scattered(x, N, -2, 2, 1);
+    for (int i = 0; i < N; i++)
+        condition[i] = i % 2 ? NAN : 1;
+    for (int k = 0; k < 2; k++) {
+        fmatch_sampler *sampler = k ? guided : plain;
+        expect_ok(fmatch_sampler_integrate(sampler, N, x, condition, seen[k]));
+        const fmatch_sampler_rows rows = {
+            .struct_size = sizeof rows, .accepted = steps[k], .evaluations = evaluations[k]};
+        expect_ok(fmatch_sampler_get_rows(sampler, 0, N, &rows));
+    }
+    for (int i = 0; i < N; i++) {
+        const bool same = seen[0][i] == seen[1][i] && steps[0][i] == steps[1][i] &&
+                          evaluations[0][i] == evaluations[1][i];
+        expect_that(same == (i % 2 == 1), "row %d: %.9g after %d steps, guided %.9g after %d", i,
+                    seen[0][i], (int)steps[0][i], seen[1][i], (int)steps[1][i]);
+    }
+    fmatch_sampler_destroy(&guided);
+    fmatch_sampler_destroy(&plain);
+    fmatch_model_destroy(&model);
+}
+
 /* ---- the call ---- */
 
 static void drawn_rows_are_noise_integrated(void **state)
@@ -771,6 +909,22 @@ static void drawn_rows_are_noise_integrated(void **state)
     expect_same_bits(x, drawn + 2 * (N + 100), 2 * (N - 100), "from another first row");
     fmatch_sampler_destroy(&sampler);
     fmatch_source_destroy(&noise);
+    fmatch_model_destroy(&model);
+}
+
+static void settings_that_are_not_used_or_nonsense(void **state)
+{
+    fmatch_model *model = make_easy(context_of(state));
+    fmatch_sampler_config config = config_of(FMATCH_SOLVER_DORMAND_PRINCE, 1e-4, 0, 1);
+    config.steps = 0;
+    fmatch_sampler *sampler = make_with(model, &config);
+    fmatch_sampler_info info = {.struct_size = sizeof info, .flags = 4};
+    expect_status(fmatch_sampler_get_info(sampler, &info), FMATCH_ERROR_ARGUMENT);
+    expect_detail("info->flags");
+    fmatch_sampler_destroy(&sampler);
+    config.guidance_t_start = NAN;
+    expect_status(fmatch_sampler_create(&sampler, model, &config), FMATCH_ERROR_ARGUMENT);
+    expect_detail("config->guidance_t_start is nan");
     fmatch_model_destroy(&model);
 }
 
@@ -858,12 +1012,20 @@ static void a_callback_that_fails_ends_the_call(void **state)
 }
 
 /* A schedule of the caller's, on any thread, that has no values late on the way. */
+/* Of which one fails, or those of a time if that is below 0. */
+struct schedule_calls {
+    atomic_long made;
+    long failing;
+};
+
 static int32_t evaluate_schedule(void *user, int64_t n, const double *t, double *alpha,
                                  double *sigma, double *alpha_rate, double *sigma_rate)
 {
-    (void)user;
+    struct schedule_calls *calls = user;
+    if (atomic_fetch_add(&calls->made, 1) == calls->failing)
+        return -4;
     for (int64_t i = 0; i < n; i++) {
-        if (t[i] > 0.6 && t[i] < 0.7)
+        if (calls->failing < 0 && t[i] > 0.6 && t[i] < 0.7)
             return -3;
         alpha[i] = t[i];
         sigma[i] = 1 - t[i];
@@ -873,12 +1035,14 @@ static int32_t evaluate_schedule(void *user, int64_t n, const double *t, double 
     return 0;
 }
 
+/* For good, or once. */
 static void a_failure_on_another_thread_is_told(void **state)
 {
     (void)state;
+    struct schedule_calls calls = {.failing = LONG_MAX};
     fmatch_context *context = make_context(2);
-    fmatch_schedule_callbacks schedule = {.struct_size = sizeof schedule,
-                                          .evaluate = evaluate_schedule};
+    fmatch_schedule_callbacks schedule = {
+        .struct_size = sizeof schedule, .evaluate = evaluate_schedule, .user = &calls};
     fmatch_path_config path;
     fmatch_path_config_init(&path);
     path.kind = FMATCH_PATH_CALLBACK;
@@ -895,8 +1059,12 @@ static void a_failure_on_another_thread_is_told(void **state)
     config.step_largest = 0.05;
     fmatch_sampler *sampler = make_with(model, &config);
     float *x = floats(ROWS);
-    expect_status(fmatch_sampler_draw(sampler, 1, 0, ROWS, NULL, x), FMATCH_ERROR_CALLBACK);
-    assert_int_equal(fmatch_error_callback_code(), -3);
+    for (int often = 0; often <= 1; often++) {
+        calls.failing = often ? -1 : atomic_load(&calls.made) + 50;
+        expect_status(fmatch_sampler_draw(sampler, 1, 0, ROWS, NULL, x), FMATCH_ERROR_CALLBACK);
+        assert_int_equal(fmatch_error_callback_code(), often ? -3 : -4);
+        expect_detail("returned");
+    }
     free(x);
     fmatch_sampler_destroy(&sampler);
     fmatch_model_destroy(&model);
@@ -916,6 +1084,8 @@ int main(void)
         world_test(rows_do_not_depend_on_their_company),
         world_test(a_stiff_row_costs_itself_alone),
         world_test(limits_leave_the_state_and_its_time),
+        world_test(a_guess_that_is_too_short_is_raised),
+        world_test(a_row_stops_after_the_shortest_step_was_tried),
         world_test(one_row_that_stops_leaves_the_others),
         world_test(steps_that_overflow_are_tried_again),
         world_test(an_explosion_is_named),
@@ -923,7 +1093,10 @@ int main(void)
         world_test(a_row_stops_where_the_field_ends),
         world_test(a_field_of_zero_is_crossed),
         world_test(guidance_acts_on_each_row_by_its_time),
+        world_test(behind_an_edge_of_guidance_steps_have_their_length),
+        world_test(rows_of_the_null_condition_stay_as_they_are),
         world_test(drawn_rows_are_noise_integrated),
+        world_test(settings_that_are_not_used_or_nonsense),
         world_test(fixed_steps_have_statistics_too),
         world_test(a_call_that_failed_leaves_no_rows),
         world_test(a_callback_that_fails_ends_the_call),

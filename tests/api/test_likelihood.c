@@ -340,6 +340,51 @@ static void guidance_has_its_density(void **state)
     fmatch_model_destroy(&model);
 }
 
+/* With guidance on a part of [0, 1], inside or from an end, of any length, x grows by e^k where k
+ * is 1/2 + s (c - 1/2) on that part and c on the rest: exactly what fourth-order steps make of it,
+ * as long as neither they nor the integral cross the jumps. */
+static void guidance_on_the_way_has_its_density(void **state)
+{
+    static const double parts[][2] = {{0.3, 0.7}, {0.303, 0.707}, {0, 0.411},
+                                      {0.299, 1}, {0.5, 0.5},     {0.3, 0.1 + 0.2}};
+    static const int32_t solvers[] = {FMATCH_SOLVER_RK4, FMATCH_SOLVER_ADAMS_BASHFORTH,
+                                      FMATCH_SOLVER_TSITOURAS};
+    const fmatch_velocity_callbacks field = {.struct_size = sizeof field,
+                                             .evaluate = growth,
+                                             .condition_dim = 1,
+                                             .null_condition = FMATCH_NULL_CONDITION_ACCEPTED};
+    fmatch_model *model;
+    expect_ok(fmatch_model_create_callback(&model, context_of(state), 1, &field, NULL));
+    float x[ROWS], conditions[ROWS];
+    double seen[ROWS];
+    fill_scattered(conditions, ROWS, -0.5, 1, 2);
+    conditions[7] = NAN;
+    for (size_t p = 0; p < COUNT(parts); p++)
+        for (size_t s = 0; s < 2 * COUNT(solvers); s++) {
+            const bool drawn = s % 2;
+            const bool rough = solvers[s / 2] == FMATCH_SOLVER_ADAMS_BASHFORTH;
+            fmatch_likelihood_config c = config_with(solvers[s / 2], rough ? 400 : 50, 1);
+            c.guidance = FMATCH_GUIDANCE_SCALE;
+            c.guidance_strength = 2.5;
+            c.guidance_t_start = parts[p][0];
+            c.guidance_t_end = parts[p][1];
+            fill_scattered(x, ROWS, -2, 2, 1);
+            if (drawn)
+                expect_ok(fmatch_likelihood_draw(model, &c, 3, 0, ROWS, conditions, x, seen, NULL));
+            else
+                expect_ok(fmatch_likelihood_evaluate(model, &c, ROWS, x, conditions, 0, seen, NULL,
+                                                     NULL));
+            for (int i = 0; i < ROWS; i++) {
+                const double own = isnan(conditions[i]) ? 0.5 : conditions[i];
+                const double k = own + 1.5 * (own - 0.5) * (parts[p][1] - parts[p][0]);
+                expect_close(seen[i], normal_log_density(x[i], 0, exp(k)), rough ? 1e-3 : 2e-4,
+                             "solver %d, drawn %d, guidance from %g to %g, row %d",
+                             (int)solvers[s / 2], drawn, parts[p][0], parts[p][1], i);
+            }
+        }
+    fmatch_model_destroy(&model);
+}
+
 /* ---- bits ---- */
 
 static fmatch_model *make_deep(fmatch_context *context)
@@ -528,6 +573,7 @@ int main(void)
         world_test(callbacks_have_their_density),
         world_test(the_base_may_be_anything_and_conditions_are_of_a_row),
         world_test(guidance_has_its_density),
+        world_test(guidance_on_the_way_has_its_density),
         world_test(rows_are_independent_of_the_batch_and_of_threads),
         world_test(settings_out_of_range_are_named),
         world_test(failures_on_the_way_name_the_row),

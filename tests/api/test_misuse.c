@@ -213,6 +213,9 @@ static void models_refuse_null(void **state)
     refuses_null(fmatch_model_set_tensor(NULL, "net.0.bias", 4, x), "model");
     refuses_null(fmatch_model_set_tensor(w.mlp, NULL, 4, x), "name");
     refuses_null(fmatch_model_set_tensor(w.mlp, "net.0.bias", 4, NULL), "values");
+    fmatch_source *noise;
+    refuses_null(fmatch_model_get_noise(NULL, &noise), "model");
+    refuses_null(fmatch_model_get_noise(w.mlp, NULL), "noise");
     assert_int_equal(fmatch_model_get_dim(NULL), 0);
     assert_int_equal(fmatch_model_count_tensors(NULL), 0);
     assert_int_equal(fmatch_model_count_parameters(NULL), 0);

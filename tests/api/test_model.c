@@ -602,6 +602,59 @@ static void callback_model_that_cannot_be_made_destroys_its_user(void **state)
 }
 
 /* With a field of zero, samples are the noise that the model was given. */
+/* Of each kind of model, with a noise of its own or the caller's; it outlives the model. */
+static void every_model_gives_its_noise(void **state)
+{
+    static const float weight[] = {1}, given_mean[] = {3, -4}, given_std[] = {2, 0.5f},
+                       data_mean[] = {100, 0.25f}, data_std[] = {10, 3}, zero[] = {0, 0},
+                       one[] = {1, 1};
+    fmatch_source *given;
+    expect_ok(fmatch_source_create_gaussian_mixture(&given, context_of(state), 2, 1, weight,
+                                                    given_mean, given_std));
+    fmatch_mlp_config config;
+    fmatch_mlp_config_init(&config);
+    config.dim = 2;
+    config.data_mean = data_mean;
+    config.data_std = data_std;
+    const fmatch_velocity_callbacks still = {.struct_size = sizeof still,
+                                             .evaluate = rotating_field};
+    fmatch_model *model[8];
+    expect_ok(fmatch_model_create_closed_form(&model[0], context_of(state), given));
+    expect_ok(fmatch_model_create_callback(&model[1], context_of(state), 2, &still, NULL));
+    expect_ok(fmatch_model_create_mlp(&model[2], context_of(state), &config));
+    expect_ok(fmatch_model_create_rescheduled(&model[3], model[2], NULL));
+    expect_ok(fmatch_model_create_copy(&model[4], model[2]));
+    const char *folder = getenv("TMPDIR");
+    char path[256];
+    snprintf(path, sizeof path, "%s/flowmatch_noise_%ld", folder ? folder : "/tmp", (long)getpid());
+    config.noise = given;
+    expect_ok(fmatch_model_create_mlp(&model[5], context_of(state), &config));
+    expect_ok(fmatch_model_save(model[5], path));
+    expect_ok(fmatch_model_load(&model[6], context_of(state), path));
+    unlink(path);
+    expect_ok(fmatch_model_create_callback(&model[7], context_of(state), 2, &still, given));
+    for (int k = 0; k < 8; k++) {
+        const float *mean = k < 2 ? zero : k < 5 ? data_mean : given_mean;
+        const float *std = k < 2 ? one : k < 5 ? data_std : given_std;
+        fmatch_source *noise;
+        expect_ok(fmatch_model_get_noise(model[k], &noise));
+        fmatch_model_destroy(&model[k]);
+        float m[2], s[2];
+        expect_ok(fmatch_source_evaluate_moments(noise, m, s));
+        for (int j = 0; j < 2; j++)
+            expect_that(m[j] == mean[j] && s[j] == std[j],
+                        "model %d, column %d: N(%g, %g^2) instead of N(%g, %g^2)", k, j, m[j], s[j],
+                        mean[j], std[j]);
+        float seen[20], wanted[20];
+        expect_ok(fmatch_source_draw(noise, 7, 3, 10, seen));
+        expect_ok(fmatch_source_draw(given, 7, 3, 10, wanted));
+        if (k >= 5)
+            expect_same_bits(seen, wanted, 20, "model %d: rows of the caller's noise", k);
+        fmatch_source_destroy(&noise);
+    }
+    fmatch_source_destroy(&given);
+}
+
 static void noise_source_is_where_samples_start(void **state)
 {
     fmatch_source *noise = make_post_target(context_of(state));
@@ -764,6 +817,7 @@ int main(void)
         world_test(copy_keeps_standardisation_and_noise),
         world_test(callback_model_evaluates_the_users_field),
         world_test(callback_model_that_cannot_be_made_destroys_its_user),
+        world_test(every_model_gives_its_noise),
         world_test(noise_source_is_where_samples_start),
         world_test(refused_files_say_once_which_and_why),
         world_test(mixture_that_is_not_in_the_file_gets_no_memory),

@@ -113,6 +113,55 @@ void handles_move_and_do_not_copy()
     expect_equal("dim after an assignment", second.dim(), std::int32_t(4));
 }
 
+/* Under v = A x with a trace of 1/2 log-densities fall by 1/2 between noise and data, and x grows
+ * by a half in one column and by nothing in the other: in all of them by what the probes say. */
+void a_function_gives_its_derivative()
+{
+    const flowmatch::context context;
+    int asked = 0, alive = 0;
+    {
+        const token held(&alive);
+        const flowmatch::model sheared = flowmatch::model::conditional_callback(
+            context, 2, 0, false,
+            [](std::int64_t n, const float *x, const float *, const float *, float *v) {
+                for (std::int64_t i = 0; i < n; i++)
+                    v[2 * i] = 0.5f * x[2 * i] + 3 * x[2 * i + 1], v[2 * i + 1] = 0;
+            },
+            nullptr,
+            [held, &asked](std::int64_t n, const float *x, const float *, const float *,
+                           const float *u, float *v, float *ju) {
+                asked++;
+                for (std::int64_t i = 0; i < n; i++) {
+                    v[2 * i] = 0.5f * x[2 * i] + 3 * x[2 * i + 1], v[2 * i + 1] = 0;
+                    ju[2 * i] = 0.5f * u[2 * i] + 3 * u[2 * i + 1], ju[2 * i + 1] = 0;
+                }
+            });
+        const float x[] = {1, 2, -3, 0.25f};
+        double exact[2], seen[2], error[2];
+        float x0[4], drawn[4];
+        flowmatch::divergence_config probes;
+        probes.method = FMATCH_DIVERGENCE_HUTCHINSON;
+        probes.probes = 64;
+        flowmatch::likelihood_config config;
+        flowmatch::evaluate_log_density(sheared, 2, x, exact, config, nullptr, 0, error, x0);
+        for (int i = 0; i < 2; i++) {
+            const double square = x0[2 * i] * x0[2 * i] + x0[2 * i + 1] * x0[2 * i + 1];
+            expect_close("log-density", exact[i], -0.5 * square - std::log(2 * 3.14159265) - 0.5,
+                         1e-5);
+            expect_equal("error of an exact one", error[i], 0.0);
+        }
+        config.divergence = &probes;
+        flowmatch::evaluate_log_density(sheared, 2, x, seen, config, nullptr, 0, error);
+        for (int i = 0; i < 2; i++) /* 3 z1 z2 has the deviation 3 */
+            expect_close("error of 64 probes", error[i], 3.0 / 8, 0.1);
+        flowmatch::draw_with_log_density(sheared, 3, 0, 2, drawn, seen, config, nullptr, error);
+        expect_close("error of 64 probes of samples", error[1], 3.0 / 8, 0.1);
+        expect(asked > 0, "calls of the derivative", asked, "more than 0");
+        expect_equal("captures while the model lives", alive, 2);
+    }
+    expect_equal("captures after everything", alive, 0);
+}
+
 /* Samples of a closed form, from there and back, and its field on the way. */
 void the_density_along_the_flow_is_the_mixtures()
 {
@@ -138,6 +187,9 @@ void the_density_along_the_flow_is_the_mixtures()
         expect_close("score", score[i], v[i] - 2 * drawn.x[i], 1e-4);
         expect_close("divergence by a probe", probed[i], divergence[i], 1e-9);
     }
+    const flowmatch::source::moments noise = exact.get_noise().evaluate_moments();
+    expect_equal("mean of the noise", noise.mean[0], 0.0f);
+    expect_equal("deviation of the noise", noise.deviation[0], 1.0f);
     /* a cosine path has noise and data alike at t = 1/2, as the linear one, at sqrt(2) times x */
     flowmatch::path_config cosine;
     cosine.kind = FMATCH_PATH_COSINE;
@@ -867,6 +919,7 @@ int main(int argc, char **argv)
     try {
         handles_move_and_do_not_copy();
         the_density_along_the_flow_is_the_mixtures();
+        a_function_gives_its_derivative();
         training_reaches_the_exact_loss();
         progress_cancels();
         training_has_a_rate_and_a_validation();

@@ -1,5 +1,7 @@
 """Divergences, scores and log-densities."""
 
+import pickle
+
 import flowmatch as fm
 import numpy as np
 import pytest
@@ -106,6 +108,8 @@ def test_rows_that_stop_leave_the_others():
     np.testing.assert_allclose(seen.log_density[0], normal_log_density(np.ones((1, 1)), 0, np.exp(0.5)), atol=1e-4)
     assert np.isnan(seen.log_density[1]) and np.isnan(seen.standard_error[1])
     assert seen.statistics.t[0] == 0 and 0 < seen.statistics.t[1] < 1
+    copy = pickle.loads(pickle.dumps(caught.value)).result
+    np.testing.assert_array_equal(copy.statistics.t, seen.statistics.t)
     np.testing.assert_allclose(seen.x[1], np.exp(500 * (seen.statistics.t[1] - 1)), atol=1e-4)
     with pytest.raises(fm.ArgumentError, match='tolerance_absolute'):
         fm.Likelihood(model, atol=1e-3).evaluate([1], [0.5])

@@ -175,6 +175,14 @@ def test_callback_model():
         fm.Model.callback(2, lambda x, t: np.zeros((3, 2))).evaluate(np.zeros((4, 2)), 0)
 
 
+def test_a_model_has_its_noise():
+    given = fm.Source.callback(1, lambda random, first, n: 5 + random.uniform(n))
+    noise = fm.Model.callback(1, lambda x, t: x, noise=given).noise
+    np.testing.assert_array_equal(noise.draw(9, seed=3), given.draw(9, seed=3))
+    mean, std = fm.Model.mlp(2, data_mean=[10, -2], data_std=[3, 0.25]).rescheduled().noise.moments()
+    assert list(mean) == [10, -2] and list(std) == [3, 0.25]
+
+
 def test_noise_of_a_model():
     noise = fm.Source.gaussian_mixture([1], [100], [0.1])
     model = fm.Model.callback(1, lambda x, t: np.zeros_like(x), noise=noise)

@@ -1,3 +1,5 @@
+import pickle
+
 import flowmatch as fm
 import numpy as np
 import pytest
@@ -82,6 +84,9 @@ def test_a_step_limit_has_the_states(target):
         sampler.draw(20, seed=1)
     assert caught.value.x.shape == (20, 1) and np.isfinite(caught.value.x).all()
     assert sampler.info.stopped == 20 and (sampler.statistics.t < 1).all()
+    copy = pickle.loads(pickle.dumps(caught.value))
+    assert str(copy) == str(caught.value)
+    np.testing.assert_array_equal(copy.x, caught.value.x)
 
 
 def test_recommended_and_plain(network):

@@ -22,7 +22,7 @@ class FlowmatchError(Exception):
         super().__init__(f'{detail} ({text})' if detail else text)
 
     def __reduce__(self):
-        return type(self), (self.status, self.detail)
+        return type(self), (self.status, self.detail), self.__dict__  # a sampler's states among it
 
 
 class ArgumentError(FlowmatchError, ValueError):

@@ -455,6 +455,7 @@ FUNCTIONS: Dict[str, List[Any]] = {
     'fmatch_divergence_config_init_sized': [None, POINTER(DivergenceConfig), c_size_t],
     'fmatch_model_get_condition_dim': [c_int32, HANDLE],
     'fmatch_model_get_dim': [c_int32, HANDLE],
+    'fmatch_model_get_noise': [STATUS, HANDLE, POINTER(HANDLE)],
     'fmatch_model_get_tensor': [STATUS, HANDLE, c_char_p, c_int64, FLOATS],
     'fmatch_model_get_tensor_info': [STATUS, HANDLE, c_int32, POINTER(TensorInfo)],
     'fmatch_model_load': [STATUS, NEW_HANDLE, HANDLE, c_char_p],

@@ -291,6 +291,13 @@ class Model(Handle):
         return library.fmatch_model_get_dim(self._address)
 
     @property
+    def noise(self) -> Source:
+        """What samples begin with, in the units of the data: the source that the model was made
+        with, or the normal one that it made itself."""
+        return Source(lambda noise: library.fmatch_model_get_noise(self._address, noise),
+                      kept=self._kept)
+
+    @property
     def condition_dim(self) -> int:
         """Columns of a condition; 0 for a model without."""
         return library.fmatch_model_get_condition_dim(self._address)

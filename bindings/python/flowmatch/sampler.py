@@ -77,7 +77,7 @@ class Sampler(Handle):
         atol, rtol: tolerances of the error of a step, for the solvers that choose theirs. Default
             1e-5.
         max_steps: that a row may try. Default 10 000.
-        first_step, min_step, max_step: lengths of steps.
+        first_step, min_step, max_step: lengths of steps; a row stops where min_step is rejected.
         eta: noise along the way, of g^2 = 2 eta sigma(t), which leaves the distribution as it is;
             with 'euler', 'midpoint' or 'heun'.
         diffusion: diffusion(t) returns g at times [n], in place of eta.

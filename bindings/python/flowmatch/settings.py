@@ -169,7 +169,7 @@ class Divergence(Settings):
         probes: of a row. Default 1.
         seed: of the probes, which depend on (seed, row) alone. Default 0.
         finite_difference: step of central differences, for a callback model without a
-            jacobian_vector. Default 2^-8.
+            jacobian_vector, in units of the noise's deviation in each column. Default 2^-8.
     """
 
     def __init__(self, method: str = 'exact', probe: Optional[str] = None,
