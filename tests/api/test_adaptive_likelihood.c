@@ -117,6 +117,52 @@ static void the_integral_has_the_tolerance_too(void **state)
     fmatch_model_destroy(&model);
 }
 
+/* Every entry of the derivative is the pulse, so that a probe of two signs has four times the pulse
+ * or nothing. */
+static int32_t pulse_square(void *user, int64_t n, const float *x, const float *t,
+                            const float *condition, const float *u, float *v, float *ju)
+{
+    for (int64_t i = 0; i < n; i++) {
+        const float sum = u[2 * i] + u[2 * i + 1];
+        pulse_derivative(user, 1, x, t + i, condition, &sum, v + 2 * i, ju + 2 * i);
+        ju[2 * i + 1] = ju[2 * i];
+    }
+    return pulse_field(user, 2 * n, x, t, condition, v);
+}
+
+/* Of half of all rows the first probe sees no pulse; of one in 2^8 no probe does. What 8 probes see
+ * together is a whole number of eighths of four pulses. */
+static void the_mean_over_the_probes_has_the_tolerance(void **state)
+{
+    enum { POINTS = 64, PROBES = 8 };
+    struct pulse p = {5};
+    const fmatch_velocity_callbacks field = {.struct_size = sizeof field,
+                                             .evaluate = pulse_field,
+                                             .user = &p,
+                                             .jacobian_vector = pulse_square};
+    fmatch_model *model;
+    expect_ok(fmatch_model_create_callback(&model, context_of(state), 2, &field, NULL));
+    fmatch_divergence_config d;
+    fmatch_divergence_config_init(&d);
+    d.method = FMATCH_DIVERGENCE_HUTCHINSON, d.probes = PROBES;
+    const float x[2 * POINTS] = {0};
+    const double part = 4.0 / PROBES * p.height / 10 * atan(10);
+    for (size_t s = 0; s < COUNT(solvers); s++) {
+        fmatch_likelihood_config c = config_of(solvers[s], 1e-5, 1);
+        c.divergence = &d;
+        double seen[POINTS], all = 0;
+        expect_ok(fmatch_likelihood_evaluate(model, &c, POINTS, x, NULL, 0, seen, NULL, NULL));
+        for (int i = 0; i < POINTS; i++) {
+            const double parts = (2 * normal_log_density(0, 0, 1) - seen[i]) / part;
+            expect_close(parts, round(parts), 2e-4 / part, "%s, row %d, in eighths", names[s], i);
+            all += parts;
+        }
+        /* 256 of 512 signs: 6 deviations, which 2 seeds of 10^9 exceed */
+        expect_close(all, POINTS * PROBES / 2.0, 68, "%s: probes that see it", names[s]);
+    }
+    fmatch_model_destroy(&model);
+}
+
 static void samples_are_those_of_the_sampler(void **state)
 {
     struct mixture m;
@@ -535,6 +581,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         world_test(errors_follow_the_tolerance),
         world_test(the_integral_has_the_tolerance_too),
+        world_test(the_mean_over_the_probes_has_the_tolerance),
         world_test(samples_are_those_of_the_sampler),
         world_test(the_standard_error_covers_the_exact_value),
         world_test(probes_depend_on_the_row_alone),
