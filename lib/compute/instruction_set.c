@@ -24,7 +24,7 @@ static bool has_avx2(void)
     unsigned a, b, c, d, enabled, high;
     if (!__get_cpuid(1, &a, &b, &c, &d) || (c & wanted) != wanted)
         return false;
-    __asm__("xgetbv" : "=a"(enabled), "=d"(high) : "c"(0));
+    __asm__ volatile("xgetbv" : "=a"(enabled), "=d"(high) : "c"(0));
     return (enabled & kept) == kept && __get_cpuid_count(7, 0, &a, &b, &c, &d) &&
            (b & bit_AVX2) != 0;
 }
