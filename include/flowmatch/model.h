@@ -286,10 +286,11 @@ FMATCH_API FMATCH_WARN_UNUSED fmatch_status fmatch_model_create_closed_form(
  * rescheduled is once, to the last path.
  *
  * The flow ends at the same points as the original's, exactly so between paths with alpha(0) = 0.
- * A variance-preserving path begins with alpha(0) = 0.0066 of the data in its noise. Every sampler
- * begins with noise alone, so that a flow on a path that is rescheduled to it has the bias of a
- * model trained there; one that is rescheduled from it begins with what the original says of the
- * data at t = 0, and loses that bias.
+ * A variance-preserving path begins with a share alpha(0) of the data in its noise, 0.0066 with the
+ * default betas. Every sampler begins with noise alone, so that a flow on a path that is
+ * rescheduled to it has the bias of a model trained there; one that is rescheduled from it begins
+ * with what the original says of the data at t = 0, and loses that bias but for about alpha(0)^2 /
+ * 2 of a deviation.
  *
  * @param model     written: the new handle, owned by the caller; NULL on failure.
  * @param original  any; kept. One without a path of its own counts as on the linear one.
