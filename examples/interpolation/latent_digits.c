@@ -108,9 +108,12 @@ static void interpolate_spherically(const struct latent_digits *latent, const fl
         b[j] = (latents[PIXELS + j] - latent->mean[j]) / latent->std[j];
         dot += a[j] * b[j], aa += a[j] * a[j], bb += b[j] * b[j];
     }
-    double angle = acos(dot / sqrt(aa * bb));
+    double angle = acos(fmin(dot / sqrt(aa * bb), 1));
+    /* In a file without both labels, a digit and itself, between which there is no circle. */
+    double of_a = angle > 0 ? sin((1 - s) * angle) / sin(angle) : 1 - s;
+    double of_b = angle > 0 ? sin(s * angle) / sin(angle) : s;
     for (int j = 0; j < PIXELS; j++) {
-        double z = (sin((1 - s) * angle) * a[j] + sin(s * angle) * b[j]) / sin(angle);
+        double z = of_a * a[j] + of_b * b[j];
         between[j] = (float)(latent->mean[j] + latent->std[j] * z);
     }
 }
