@@ -375,22 +375,27 @@ static fmatch_status follow_all(struct density *d)
     if (d->drawn)
         RETURN_IF_FAILED(put_base(d, 0, p->n, p->x_end));
     p->x_start = p->x_end;
-    const fmatch_status status = adaptive_run(&d->flow);
-    if (status != FMATCH_OK && status != FMATCH_ERROR_STEP_LIMIT &&
-        status != FMATCH_ERROR_NOT_FINITE)
-        return status;
+    const fmatch_status run = adaptive_run(&d->flow);
+    if (run != FMATCH_OK && run != FMATCH_ERROR_STEP_LIMIT && run != FMATCH_ERROR_NOT_FINITE)
+        return run;
+    struct status_kept told;
+    status_keep(&told);
     for (int64_t i = 0; i < p->n; i++)
         row_record_put(&d->flow.records[i], &d->taken, i);
     if (!d->drawn)
         RETURN_IF_FAILED(put_base(d, 0, p->n, p->x_end));
-    for (int64_t i = 0; i < p->n; i++) {
+    fmatch_status status = FMATCH_OK;
+    for (int64_t i = p->n - 1; i >= 0; i--) { /* what is said is of the first row that fails */
         if (d->flow.records[i].outcome == ROW_ARRIVED) {
-            RETURN_IF_FAILED(subtract(d, i, 1, p->integral + i));
+            const fmatch_status row = subtract(d, i, 1, p->integral + i);
+            status = row == FMATCH_OK ? status : row;
             continue;
         }
         d->log_density[i] = NAN;
         if (p->standard_error)
             p->standard_error[i] = NAN;
+        status_restore(&told);
+        status = run;
     }
     return status;
 }

@@ -536,6 +536,37 @@ static void what_is_not_finite_names_its_row(void **state)
     fmatch_model_destroy(&model);
 }
 
+/* Normal, but without a value beyond 10. */
+static int32_t base_that_ends(void *user, int64_t n, const float *x, double *log_density)
+{
+    (void)user;
+    for (int64_t i = 0; i < n; i++)
+        log_density[i] = fabsf(x[i]) > 10 ? NAN : normal_log_density(x[i], 0, 1);
+    return 0;
+}
+
+/* One row has no base, another one comes to a limit on steps; which one is first is told. */
+static void a_base_without_a_value_leaves_the_other_rows(void **state)
+{
+    fmatch_model *model = make_growth(context_of(state));
+    const fmatch_density_callbacks base = {.struct_size = sizeof base,
+                                           .log_density = base_that_ends};
+    for (int k = 0; k < 2; k++) {
+        float x[] = {1, 0.5f, 0.5f, -2}, conditions[] = {1, 1, 1, 1};
+        double seen[4];
+        fmatch_likelihood_config c = config_of(FMATCH_SOLVER_DORMAND_PRINCE, 1e-4, 1);
+        c.base = &base, c.steps_max = 50;
+        x[1 + k] = 50, conditions[2 - k] = 1e4f;
+        expect_status(fmatch_likelihood_evaluate(model, &c, 4, x, conditions, 0, seen, NULL, NULL),
+                      k == 0 ? FMATCH_ERROR_NOT_FINITE : FMATCH_ERROR_STEP_LIMIT);
+        expect_detail("row 1:", k == 0 ? "log-density is nan" : "1 rows of 4");
+        for (int i = 0; i < 4; i += 3)
+            expect_close(seen[i], normal_log_density(x[i], 0, exp(1)), 2e-3, "row %d", i);
+        expect_that(isnan(seen[1]) && isnan(seen[2]), "%g and %g", seen[1], seen[2]);
+    }
+    fmatch_model_destroy(&model);
+}
+
 /* ---- the call ---- */
 
 static void settings_out_of_range_are_named(void **state)
@@ -591,6 +622,7 @@ int main(void)
         world_test(a_stiff_row_costs_itself_alone),
         world_test(a_limit_leaves_the_state_and_its_time),
         world_test(what_is_not_finite_names_its_row),
+        world_test(a_base_without_a_value_leaves_the_other_rows),
         world_test(settings_out_of_range_are_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
