@@ -64,7 +64,7 @@ static bool are_complete(int n, const struct row_group *groups)
 static fmatch_status run_both(const struct settings *settings)
 {
     int64_t geyser_steps = settings->steps < 3 ? 1 : settings->steps / 3;
-    int columns = settings->columns < 1000 ? (int)settings->columns : 1000;
+    int columns = (int)settings->columns;
     fmatch_status status =
         geyser_run(&geyser, settings->geyser, geyser_steps, columns, settings->seed);
 
@@ -134,5 +134,7 @@ int main(int argc, char **argv)
     int end = command_line_read(&line, argc, argv);
     if (end != COMMAND_LINE_GO_ON)
         return end;
+    if (!command_line_allows(&line, "--columns", settings.columns, 1, 1000))
+        return 2;
     return make_directories(settings.out) ? run(&settings) : 1;
 }

@@ -176,3 +176,13 @@ int command_line_read(const struct command_line *line, int argc, char **argv)
     }
     return COMMAND_LINE_GO_ON;
 }
+
+bool command_line_allows(const struct command_line *line, const char *option, int64_t value,
+                         int64_t least, int64_t most)
+{
+    if (value >= least && value <= most)
+        return true;
+    fprintf(stderr, "%s: %s is %" PRId64 "; it must be between %" PRId64 " and %" PRId64 "\n",
+            line->program, option, value, least, most);
+    return false;
+}

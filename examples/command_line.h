@@ -2,7 +2,9 @@
 #ifndef EXAMPLES_COMMAND_LINE_H
 #define EXAMPLES_COMMAND_LINE_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 enum option_kind {
     OPTION_TEXT,  /**< value is a const char ** */
@@ -34,5 +36,9 @@ enum { COMMAND_LINE_GO_ON = -1 };
  * which has been explained on standard error.
  */
 int command_line_read(const struct command_line *line, int argc, char **argv);
+
+/** Whether a count is in a range of its own; if not, that is explained on standard error. */
+bool command_line_allows(const struct command_line *line, const char *option, int64_t value,
+                         int64_t least, int64_t most);
 
 #endif

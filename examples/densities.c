@@ -38,7 +38,7 @@ static fmatch_status learn(const struct settings *settings)
                                       .batch = 256,
                                       .steps = settings->steps,
                                       .seed = settings->seed};
-    int columns = settings->columns < 1000 ? (int)settings->columns : 1000;
+    int columns = (int)settings->columns;
     fmatch_model *model = NULL;
     fmatch_status status = moons_create(&moons, columns, settings->seed);
 
@@ -85,5 +85,7 @@ int main(int argc, char **argv)
     int end = command_line_read(&line, argc, argv);
     if (end != COMMAND_LINE_GO_ON)
         return end;
+    if (!command_line_allows(&line, "--columns", settings.columns, 1, 1000))
+        return 2;
     return make_directories(settings.out) ? run(&settings) : 1;
 }

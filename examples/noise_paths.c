@@ -85,10 +85,7 @@ int main(int argc, char **argv)
     int end = command_line_read(&line, argc, argv);
     if (end != COMMAND_LINE_GO_ON)
         return end;
-    if (settings.rows < LEAST_TRAVELLERS || settings.rows > MOST_TRAVELLERS) {
-        fprintf(stderr, "noise_paths: --rows is %" PRId64 "; it must be between %d and %d\n",
-                settings.rows, LEAST_TRAVELLERS, MOST_TRAVELLERS);
+    if (!command_line_allows(&line, "--rows", settings.rows, LEAST_TRAVELLERS, MOST_TRAVELLERS))
         return 2;
-    }
     return make_directories(settings.out) ? run(&settings) : 1;
 }
