@@ -428,7 +428,7 @@ static double between_at(const struct components *c, int32_t j, double y)
 {
     const struct schedule s = c->schedule;
     const struct component *own = &c->component[j];
-    const double rate = (s.alpha_rate * s.sigma - s.sigma_rate * s.alpha) * s.sigma;
+    const double rate = schedule_determinant(&s) * s.sigma;
     double total = 0.0, sum = 0.0, own_share = 0.0;
     for (int32_t k = 0; k < c->count; k++) {
         const struct component *other = &c->component[k];
@@ -545,7 +545,7 @@ static double velocity_difference(const struct mixture *m, struct schedule s, in
     const double own = pow(m->stds[j], 2), other = pow(m->stds[k], 2);
     const double own_variance = s.sigma * s.sigma + s.alpha * s.alpha * own;
     const double variance = s.sigma * s.sigma + s.alpha * s.alpha * other;
-    const double rate = (s.alpha_rate * s.sigma - s.sigma_rate * s.alpha) * s.sigma;
+    const double rate = schedule_determinant(&s) * s.sigma;
     return rate / variance *
            (m->means[k] - m->means[j] + s.alpha * (other - own) * y / own_variance);
 }

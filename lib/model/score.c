@@ -49,8 +49,8 @@ static fmatch_status turn_row(const fmatch_model *model, const float *mean, cons
     const double *noise_std = noise + model->dim;
     struct schedule s;
     RETURN_IF_FAILED(schedule_at(model, t, &s));
-    const double determinant = s.alpha_rate * s.sigma - s.sigma_rate * s.alpha;
-    const bool regular = determinant > 1e-30;
+    const double determinant = schedule_determinant(&s);
+    const bool regular = schedule_is_regular(determinant);
     const double of_x = regular ? s.alpha_rate / determinant : 1.0 / s.sigma;
     const double of_v = regular ? s.alpha / determinant : 0.0;
     for (int32_t j = 0; j < model->dim; j++) {

@@ -394,8 +394,8 @@ static struct ends ends_of(const struct schedule *s, int32_t prediction, double 
         return (struct ends){.x0 = given,
                              .x1 = (x - s->sigma * given) / at_least_divisor(s->alpha)};
     /* It vanishes only where the velocity does, which then tells nothing of the data. */
-    const double determinant = s->alpha_rate * s->sigma - s->sigma_rate * s->alpha;
-    if (!(determinant > 1e-30))
+    const double determinant = schedule_determinant(s);
+    if (!schedule_is_regular(determinant))
         return (struct ends){.x0 = x / at_least_divisor(s->sigma), .x1 = 0.0};
     return (struct ends){.x1 = (s->sigma * given - s->sigma_rate * x) / determinant,
                          .x0 = (s->alpha_rate * x - s->alpha * given) / determinant};
@@ -448,7 +448,7 @@ fmatch_status path_velocity_weights(const struct path *path, int32_t prediction,
         RETURN_IF_FAILED(some_rows(path, n - first, t + first, &some));
         for (int32_t i = 0; i < some.n; i++) {
             const struct schedule *s = &some.s[i];
-            const double determinant = s->alpha_rate * s->sigma - s->sigma_rate * s->alpha;
+            const double determinant = schedule_determinant(s);
             const double divisor = prediction == FMATCH_PREDICTION_DATA ? s->sigma : s->alpha;
             const double rate = determinant / (divisor > least ? divisor : least);
             weight[first + i] = prediction == FMATCH_PREDICTION_VELOCITY ? 1.0 : rate * rate;

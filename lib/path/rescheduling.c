@@ -13,16 +13,6 @@
  * velocity tells nothing of the data, and is asked about no nearer to the start than this. */
 static const double STILL = 1e-4;
 
-static double determinant(const struct schedule *s)
-{
-    return s->alpha_rate * s->sigma - s->sigma_rate * s->alpha;
-}
-
-static bool moves(const struct schedule *s)
-{
-    return determinant(s) > 1e-30;
-}
-
 static fmatch_status check(const char *name, const struct path *path)
 {
     struct schedule end;
@@ -53,7 +43,7 @@ fmatch_status rescheduling_at(const struct path *from, const struct path *to, do
     r = r > regular.to ? regular.to : r >= regular.from ? r : regular.from;
     if (r < STILL) {
         RETURN_IF_FAILED(path_schedule_at(from, 0.0, &old));
-        r = moves(&old) ? r : STILL;
+        r = schedule_is_regular(schedule_determinant(&old)) ? r : STILL;
     }
     RETURN_IF_FAILED(path_schedule_at(to, r, &new));
     const double ratio = new.sigma > 0.0 ? new.alpha / new.sigma : HUGE_VAL;
@@ -65,7 +55,10 @@ fmatch_status rescheduling_at(const struct path *from, const struct path *to, do
     const double rate = late ? new.alpha_rate : new.sigma_rate;
     const double old_rate = late ? old.alpha_rate : old.sigma_rate;
     at->scale = size / old_size;
-    at->pace = moves(&old) ? determinant(&new) / (determinant(&old) * at->scale * at->scale) : 0.0;
+    const double of_old = schedule_determinant(&old);
+    at->pace = schedule_is_regular(of_old)
+                   ? schedule_determinant(&new) / (of_old * at->scale * at->scale)
+                   : 0.0;
     at->stretch = rate / size - at->pace * old_rate / old_size;
     return FMATCH_OK;
 }

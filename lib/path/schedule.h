@@ -9,6 +9,18 @@ struct schedule {
     double alpha_rate, sigma_rate; /* derivatives with respect to t */
 };
 
+/* D = alpha' sigma - sigma' alpha, which conversions between v and the path's ends divide by. */
+static inline double schedule_determinant(const struct schedule *s)
+{
+    return s->alpha_rate * s->sigma - s->sigma_rate * s->alpha;
+}
+
+/* Where it is not, the path stands still, and v tells nothing of its ends. */
+static inline bool schedule_is_regular(double determinant)
+{
+    return determinant > 1e-30;
+}
+
 /* A kind of schedule, whose settings are in the configuration, defaults filled in. */
 struct schedule_kind {
     struct schedule (*at)(const fmatch_path_config *config, double t);

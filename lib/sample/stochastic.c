@@ -192,7 +192,7 @@ static struct noise_formula formula_at(const struct path_schedules *s)
     const double alpha = s->alpha[0], sigma = s->sigma[0], rate = s->alpha_rate[0];
     const double determinant = rate * sigma - s->sigma_rate[0] * alpha;
     struct noise_formula f = {.sigma = sigma > SIGMA_LEAST ? sigma : SIGMA_LEAST};
-    const bool regular = determinant > 1e-30;
+    const bool regular = schedule_is_regular(determinant);
     f.at_x = regular ? rate / determinant : 1.0 / (sigma > DIVISOR ? sigma : DIVISOR);
     f.at_v = regular ? -alpha / determinant : 0.0;
     f.own = f.at_x * s->variance[0] + f.at_v * s->covariance[0];
